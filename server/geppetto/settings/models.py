@@ -1,0 +1,116 @@
+"""The settings: what can be set, its type, its bounds and its default.
+
+Each section is a table of `geppetto.toml` and a group of `GEPPETTO_SECTION_KEY` variables. Everything has a
+default, so that `StepSettings()` is what an empty machine has: chat by echo, embeddings by hashing.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+ChatProvider: TypeAlias = Literal["echo", "scripted", "openai", "claude", "ollama"]
+EmbeddingsProviderName: TypeAlias = Literal["hashing"]
+
+
+def _number(value: object) -> object:
+    """True and false are numbers to Python and a slip to everybody else."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("not_a_number", "should be a number, not true or false")
+    return value
+
+
+def _from_its_folder(value: object, info: ValidationInfo) -> object:
+    """A relative path means: beside the file that says so. The loader puts that folder in the context."""
+    context: dict[str, Path] = info.context or {}
+    if isinstance(value, str | Path) and "base" in context:
+        return context["base"] / Path(value).expanduser()
+    return value
+
+
+Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0)]
+Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
+FilePath: TypeAlias = Annotated[Path, BeforeValidator(_from_its_folder)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ChatSettings(Section):
+    """Which model answers `chatStep`, and how. None leaves the choice to the provider."""
+
+    provider: ChatProvider = Field(default="echo", description="Who answers: echo and scripted need no key.")
+    model: str | None = Field(
+        default=None, min_length=1, description="The model's name, as its provider spells it."
+    )
+    temperature: Annotated[float, BeforeValidator(_number), Field(ge=0, le=2)] | None = Field(
+        default=None, description="How freely the model chooses its words, 0 to 2."
+    )
+    top_p: Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="Choose among the likeliest words that have this probability together, 0 to 1.",
+    )
+    max_tokens: Count | None = Field(default=None, description="The longest answer, in tokens.")
+    stop: tuple[str, ...] = Field(default=(), description="Texts at which the answer ends.")
+    script: FilePath | None = Field(
+        default=None,
+        description="What the scripted provider plays: a YAML or JSON file, relative to the file that says so.",
+    )
+    delay: Seconds = Field(default=0.0, description="Seconds that echo waits before each word.")
+
+
+class EmbeddingsSettings(Section):
+    """Which model makes vectors of texts."""
+
+    provider: EmbeddingsProviderName = Field(
+        default="hashing", description="hashing works offline: texts that share words are near each other."
+    )
+    dimensions: Annotated[int, BeforeValidator(_number), Field(ge=16, le=8192)] = Field(
+        default=256, description="The length of a vector."
+    )
+    cache_size: Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)] = Field(
+        default=ByteSize(64 * 1024 * 1024),
+        description="Memory for vectors already made, such as 64MiB; 0 for none.",
+    )
+
+
+class LimitsSettings(Section):
+    """What one run may use. None leaves the runtime's own, generous default."""
+
+    wall_time: Seconds | None = Field(default=None, description="Seconds that a run may take.")
+    turn_time: Seconds | None = Field(
+        default=None, description="Seconds that a script may compute without yielding."
+    )
+    heap: Size | None = Field(default=None, description="Memory for JavaScript objects, such as 512MiB.")
+    memory: Size | None = Field(default=None, description="Memory of the whole process, such as 2GiB.")
+    output: Size | None = Field(default=None, description="What a script may print, such as 64MiB.")
+    streams: Count | None = Field(default=None, description="Streams at the same time.")
+    tokens: Count | None = Field(default=None, description="Tokens of all models together.")
+    cost: Annotated[float, BeforeValidator(_number), Field(ge=0)] | None = Field(
+        default=None, description="Money for all models together, in US dollars."
+    )
+
+
+class ServiceSettings(Section):
+    """How to reach a model service. The key is a secret: it is in no repr, message or output."""
+
+    api_key: SecretStr | None = Field(
+        default=None, description="The key. An environment variable is the best place."
+    )
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = Field(
+        default=None, description="Address of the service, or of a compatible one."
+    )
+
+
+class StepSettings(Section):
+    """All sections together: what steps and embeddings are made from."""
+
+    chat: ChatSettings = ChatSettings()
+    embeddings: EmbeddingsSettings = EmbeddingsSettings()
+    limits: LimitsSettings = LimitsSettings()
+    openai: ServiceSettings = ServiceSettings()
+    claude: ServiceSettings = ServiceSettings()
+    ollama: ServiceSettings = ServiceSettings()
