@@ -1,0 +1,63 @@
+# Everything a newcomer needs. Needs Python >= 3.11, Node >= 20 and make; nothing is installed outside this folder.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+# The newest Python there is, unless told: make PYTHON=python3.12
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && exit; done; \
+    echo no-python)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help run test test-python test-prelude lint build bench setup assets clean
+
+help: ## Show what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+run: setup ## Set up, then run a sample that streams (SCRIPT=path for another)
+	@$(BIN)/geppetto run $(or $(SCRIPT),samples/hello-stream.geppetto.js)
+
+test: test-prelude test-python ## Run every test
+
+test-python: setup
+	@$(BIN)/python -m pytest $(TESTS)
+
+test-prelude: setup
+	@cd server/prelude && npm test --silent
+
+lint: setup ## Check format, style, types and layers
+	@$(BIN)/ruff format --check --quiet . || { echo 'Run: $(BIN)/ruff format .'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	@$(BIN)/lint-imports --no-logo
+	@cd server/prelude && npm run check --silent
+	@$(BIN)/python tests/house/lock_files.py
+
+build: setup ## Build the wheel and the sdist into dist/
+	@$(BIN)/python -m hatchling build
+
+bench: setup ## Measure side by side, print ratios
+	@$(BIN)/python -m benchmarks
+
+setup: $(INSTALLED) assets ## Make .venv, install everything, build the prelude (skips what is done)
+
+# pip leaves the environment half made when interrupted: the stamp is written last.
+$(INSTALLED): pyproject.toml hatch_build.py
+	@test '$(PYTHON)' != no-python || { echo 'Geppetto needs Python 3.11 or newer, and none was found on PATH.' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo 'Python cannot make a virtual environment here; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'The Python in $(VENV) is older than 3.11: run make clean, then try again.' >&2; exit 1; }
+	@echo 'Installing Geppetto into $(VENV) (a minute, the first time)'
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+assets: $(INSTALLED)
+	@$(BIN)/python hatch_build.py
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) dist build server/geppetto/_vendor server/geppetto/runtime/prelude.js* server/prelude/node_modules
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,228 @@
+"""Builds what the package carries besides Python: the prelude and the native TypeScript compiler.
+
+Runs as hatchling's build hook (wheel, sdist, editable) and by hand: ``python hatch_build.py``.
+npm is called only when something is missing or out of date, so a rebuild works offline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+OLDEST_NODE = 20
+
+# npm's name of the platform → the wheel's platform tag. The compiler on Linux is a static executable, so
+# one wheel serves glibc and musl.
+PLATFORMS = {
+    "linux-x64": "manylinux_2_17_x86_64.musllinux_1_1_x86_64",
+    "linux-arm64": "manylinux_2_17_aarch64.musllinux_1_1_aarch64",
+    "darwin-x64": "macosx_11_0_x86_64",
+    "darwin-arm64": "macosx_11_0_arm64",
+    "win32-x64": "win_amd64",
+    "win32-arm64": "win_arm64",
+}
+
+
+class BuildProblem(Exception):
+    """The build cannot go on; the message is one sentence for the person who builds."""
+
+
+class Assets:
+    """The files that are made rather than written, in the source tree at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.prelude_source = root / "server" / "prelude"
+        self.node_modules = self.prelude_source / "node_modules"
+        self.prelude = root / "server" / "geppetto" / "runtime" / "prelude.js"
+        self.vendor = root / "server" / "geppetto" / "_vendor"
+        self.typings = root / "typings" / "geppetto.d.ts"
+
+    def build(self, *, compiler: bool = True) -> None:
+        """Makes what is missing or older than its sources."""
+        if not self._prelude_is_fresh():
+            self._install_node_modules()
+            print("geppetto: building the prelude", file=sys.stderr)
+            self._npm("run", "build", "--silent")
+            if not self.prelude.is_file():
+                raise BuildProblem(f"npm run build in {self.prelude_source} wrote no {self.prelude}.")
+            self._copy_bundled_licences()
+        if compiler and not self._compiler_is_fresh():
+            self._install_node_modules()
+            self._copy_compiler()
+
+    # --- the prelude
+
+    def _prelude_is_fresh(self) -> bool:
+        if not self.prelude.is_file():
+            return False
+        built = self.prelude.stat().st_mtime
+        return all(source.stat().st_mtime <= built for source in self._prelude_sources())
+
+    def _prelude_sources(self) -> Iterator[Path]:
+        for folder, folders, files in os.walk(self.prelude_source):
+            folders[:] = [
+                name for name in folders if name not in {"node_modules", "test", "tests", "typings-test"}
+            ]
+            yield from (Path(folder, name) for name in files if not name.endswith(".md"))
+
+    def _copy_bundled_licences(self) -> None:
+        """Keeps the licence of every npm package whose code the bundle holds, as its source map tells."""
+        licences = self.vendor / "licences"
+        shutil.rmtree(licences, ignore_errors=True)
+        source_map = self.prelude.with_name("prelude.js.map")
+        if not source_map.is_file():
+            return
+        sources = json.loads(source_map.read_text(encoding="utf-8"))["sources"]
+        for package in sorted(bundled_packages(sources)):
+            for licence in sorted((self.node_modules / package).glob("LICEN[CS]E*")):
+                licences.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(licence, licences / f"{package.replace('/', '__')}.txt")
+
+    # --- the compiler
+
+    def _compiler_is_fresh(self) -> bool:
+        copied = self.vendor / "typescript" / "package.json"
+        return (
+            copied.is_file()
+            and json.loads(copied.read_text(encoding="utf-8"))["version"] == self._locked_version()
+        )
+
+    def _locked_version(self) -> str:
+        lock = json.loads((self.prelude_source / "package-lock.json").read_text(encoding="utf-8"))
+        package = f"node_modules/@typescript/typescript-{npm_platform()}"
+        try:
+            return str(lock["packages"][package]["version"])
+        except KeyError:
+            raise BuildProblem(
+                f"server/prelude/package-lock.json has no native TypeScript for this platform ({npm_platform()})."
+            ) from None
+
+    def _copy_compiler(self) -> None:
+        source = self.node_modules / "@typescript" / f"typescript-{npm_platform()}"
+        if not source.is_dir():
+            raise BuildProblem(
+                f"npm did not install {source.relative_to(self.node_modules)}: "
+                "run `npm ci --include=optional` in server/prelude, then try again."
+            )
+        # Made aside and renamed, so that nobody ever sees half a compiler.
+        self.vendor.mkdir(exist_ok=True)
+        target = self.vendor / "typescript"
+        fresh = self.vendor / f".typescript-{os.getpid()}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        shutil.copytree(source / "lib", fresh / "lib")
+        for name in ("LICENSE", "NOTICE.txt", "package.json"):
+            shutil.copyfile(source / name, fresh / name)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+    # --- npm
+
+    def _install_node_modules(self) -> None:
+        lock = self.prelude_source / "package-lock.json"
+        installed = self.node_modules / ".package-lock.json"
+        if installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime:
+            return
+        print("geppetto: npm ci in server/prelude", file=sys.stderr)
+        self._npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+
+    def _npm(self, *arguments: str) -> None:
+        npm = find_npm()
+        done = subprocess.run(
+            [npm, *arguments],
+            cwd=self.prelude_source,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        if done.returncode != 0:
+            print(done.stdout.rstrip(), file=sys.stderr)
+            raise BuildProblem(
+                f"`npm {' '.join(arguments)}` failed in {self.prelude_source} with exit code {done.returncode}; "
+                "what it said stands above."
+            )
+
+
+def bundled_packages(sources: Iterable[str]) -> set[str]:
+    """The npm packages (`name` or `@scope/name`) that the paths of a source map lie in."""
+    found = (re.search(r".*node_modules/((?:@[^/]+/)?[^/]+)/", source) for source in sources)
+    return {match.group(1) for match in found if match}
+
+
+def find_npm() -> str:
+    """The path of npm, beside a Node that is new enough."""
+    need = f"Building Geppetto from source needs Node.js {OLDEST_NODE} or newer with npm"
+    cure = "install it from https://nodejs.org (or install a ready-made Geppetto wheel, which needs neither)."
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        missing = "node" if node is None else "npm"
+        raise BuildProblem(f"{need}, and `{missing}` was not found on PATH: {cure}")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
+    match = re.match(r"v(\d+)\.", version)
+    if match is None or int(match.group(1)) < OLDEST_NODE:
+        raise BuildProblem(f"{need}, and {node} is {version or 'not a working Node.js'}: {cure}")
+    return npm
+
+
+def npm_platform() -> str:
+    """This platform as npm names it, such as ``linux-x64``."""
+    # sysconfig tells what this Python was built for, which platform.machine() does not under emulation.
+    target = sysconfig.get_platform().rpartition("-")[2].lower()
+    machine = target if target not in {"universal2", "win32"} else platform.machine().lower()
+    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(machine, machine)
+    name = f"{sys.platform}-{cpu}"
+    if name not in PLATFORMS:
+        known = ", ".join(sorted(PLATFORMS))
+        raise BuildProblem(
+            f"Geppetto has no native TypeScript compiler for {name} (there is one for {known})."
+        )
+    return name
+
+
+class AssetsHook(BuildHookInterface):
+    """hatchling's view of the above."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        assets = Assets(Path(self.root))
+        is_wheel = self.target_name == "wheel"
+        try:
+            assets.build(compiler=is_wheel)
+            tag = f"py3-none-{PLATFORMS[npm_platform()]}" if is_wheel else None
+        except BuildProblem as problem:
+            # Not raised: pip and hatch would bury the sentence in a stack trace.
+            self.app.abort(f"geppetto: {problem}")
+            raise SystemExit(1) from None
+        if is_wheel and version == "standard":
+            build_data["pure_python"] = False
+            build_data["tag"] = tag
+            build_data["force_include"].update(
+                {
+                    str(assets.prelude): "geppetto/runtime/prelude.js",
+                    str(assets.typings): "geppetto/typings/geppetto.d.ts",
+                    str(assets.vendor): "geppetto/_vendor",
+                }
+            )
+        elif not is_wheel:
+            build_data["force_include"][str(assets.prelude)] = "server/geppetto/runtime/prelude.js"
+
+
+if __name__ == "__main__":
+    try:
+        Assets(Path(__file__).resolve().parent).build()
+    except BuildProblem as problem:
+        sys.exit(f"geppetto: {problem}")
