@@ -4,6 +4,7 @@ In Python the fields are snake_case; on the wire they have the names of the Java
 `lastUpdate`, `toolID`, `imageURL`, …). A message is a value: it is never changed, only replaced.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 from uuid import uuid4
@@ -20,6 +21,8 @@ from pydantic import (
     TypeAdapter,
 )
 from pydantic_core import PydanticCustomError
+
+from geppetto.conversation.images import Image
 
 Role: TypeAlias = Literal["system", "assistant", "user", "tool"]
 MessageType: TypeAlias = Literal["chat-message", "tool-use", "tool-result"]
@@ -84,6 +87,10 @@ class ImageContent(_Wire):
     media_type: str = ""
     detail: str = "auto"
 
+    def image(self) -> Image:
+        """To send it: see `Image.as_data_url`."""
+        return Image(self.image_url, self.image_name, self.media_type, self.detail)
+
 
 class _MessageBase(_Wire):
     id: Annotated[str, Field(min_length=1)] = Field(default_factory=lambda: str(uuid4()))
@@ -135,6 +142,4 @@ message_adapter: TypeAdapter[ChatMessage | ToolUseMessage | ToolResultMessage] =
 
 def compact_json(value: JsonValue) -> str:
     """The text that JavaScript's JSON.stringify gives."""
-    import json
-
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -29,6 +29,11 @@ def _from_its_folder(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _key(value: object) -> object:
+    """A key is pasted with the line end after it more often than not."""
+    return value.strip() if isinstance(value, str) else value
+
+
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0)]
 Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
@@ -80,27 +85,27 @@ class EmbeddingsSettings(Section):
 class LimitsSettings(Section):
     """What one run may use. None leaves the runtime's own, generous default."""
 
-    wall_time: Seconds | None = Field(default=None, description="Seconds that a run may take.")
-    turn_time: Seconds | None = Field(
-        default=None, description="Seconds that a script may compute without yielding."
+    wall_seconds: Seconds | None = Field(default=None, description="Time from the start of a run to its end.")
+    yield_seconds: Seconds | None = Field(
+        default=None, description="Time that JavaScript may compute without a pause."
     )
-    heap: Size | None = Field(default=None, description="Memory for JavaScript objects, such as 512MiB.")
-    memory: Size | None = Field(default=None, description="Memory of the whole process, such as 2GiB.")
-    output: Size | None = Field(default=None, description="What a script may print, such as 64MiB.")
-    streams: Count | None = Field(default=None, description="Streams at the same time.")
-    tokens: Count | None = Field(default=None, description="Tokens of all models together.")
-    cost: Annotated[float, BeforeValidator(_number), Field(ge=0)] | None = Field(
-        default=None, description="Money for all models together, in US dollars."
+    heap_bytes: Size | None = Field(default=None, description="The JavaScript heap, such as 512MiB.")
+    memory_bytes: Size | None = Field(default=None, description="The whole process, such as 2GiB.")
+    output_bytes: Size | None = Field(default=None, description="What a script may print, such as 64MiB.")
+    streams: Count | None = Field(default=None, description="Steps running at once.")
+    tokens: Count | None = Field(default=None, description="Tokens of all steps together.")
+    cost_usd: Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Money spent by all steps together, in US dollars."
     )
 
 
 class ServiceSettings(Section):
     """How to reach a model service. The key is a secret: it is in no repr, message or output."""
 
-    api_key: SecretStr | None = Field(
+    api_key: Annotated[SecretStr, BeforeValidator(_key), Field(min_length=1)] | None = Field(
         default=None, description="The key. An environment variable is the best place."
     )
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = Field(
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$")] | None = Field(
         default=None, description="Address of the service, or of a compatible one."
     )
 
