@@ -1,0 +1,253 @@
+"""Errors of a script, told in terms of the user's own source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.runtime.modules import CompiledModule, ModuleError
+from geppetto.runtime.output import Place
+from geppetto.runtime.source import OriginalFile
+
+
+_FRAME = re.compile(r"^\s*at (?:(?:async )?(?P<function>.*?) \()?(?:async )?(?P<url>\S+?):(?P<line>\d+):(?P<column>\d+)\)?$")
+_EVAL_HEAD = re.compile(r"^(?P<url>[^\n]*?):(?P<line>\d+): (?P<message>[^\n]*)\n(?P<source>[^\n]*)\n(?P<caret> *)\^")
+_PRELUDE = "geppetto:prelude"
+_CONTEXT_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call in a stack, in the user's source."""
+
+    function: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFrame:
+    """Some lines of a source around a place."""
+
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptError:
+    """An error that made a run fail.
+
+    Attributes:
+        name: the class of the error, such as ``TypeError``, or ``Limit``.
+        message: what happened.
+        context: how it reached the end of the script, such as ``in a timer``; empty for a plain throw.
+        place: where in the user's source, if known.
+        frames: the calls that led there, innermost first, user code only.
+        code_frame: the source around the place.
+        hint: what to do about it.
+        code: a stable name for programs, such as ``unhandled-rejection`` or ``limit.heap``.
+        cause: the error this one was made from.
+    """
+
+    name: str
+    message: str
+    context: str = ""
+    place: Place | None = None
+    frames: tuple[Frame, ...] = ()
+    code_frame: CodeFrame | None = None
+    hint: str | None = None
+    code: str | None = None
+    cause: ScriptError | None = None
+
+    def headline(self) -> str:
+        """The error in one line, without its place."""
+        text = f"{self.name}: {self.message}" if self.message else self.name
+        return f"{text} ({self.context})" if self.context else text
+
+    def render(self, color: bool = False) -> str:
+        """The error as text for a terminal: headline, place, code frame, frames, hint; no final newline."""
+        red, dim, bold, plain = ("\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m") if color else ("",) * 4
+        out = [f"{bold}{red}{self.headline()}{plain}"]
+        if self.place is not None:
+            out.append(f"{dim}  --> {plain}{self.place}")
+            if self.code_frame is not None:
+                out.extend(self._render_code(red, dim, plain))
+        out.extend(f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){plain}" for frame in self.frames[1:])
+        if self.cause is not None:
+            out.append("Caused by " + self.cause.render(color))
+        if self.hint:
+            out.append(f"{bold}Hint:{plain} {self.hint}")
+        return "\n".join(out)
+
+    def _render_code(self, red: str, dim: str, plain: str) -> Iterable[str]:
+        assert self.code_frame is not None and self.place is not None
+        width = len(str(self.code_frame.first_line + len(self.code_frame.lines) - 1))
+        for number, line in enumerate(self.code_frame.lines, self.code_frame.first_line):
+            marked = number == self.place.line
+            start, shown = _window(line, self.place.column - 1 if marked else 0)
+            yield f"{red if marked else dim}{'>' if marked else ' '} {number:>{width}} |{plain} {shown}"
+            if marked:
+                before = shown[: self.place.column - 1 - start]
+                pad = "".join("\t" if character == "\t" else " " for character in before)
+                yield f"{dim}  {'':>{width}} |{plain} {pad}{red}^{plain}"
+
+
+def _window(line: str, column: int, width: int = 160) -> tuple[int, str]:
+    """The part of an overlong line around a column, and where it starts."""
+    if len(line) <= width:
+        return 0, line
+    start = max(0, min(column - width // 2, len(line) - width))
+    return start, line[start : start + width]
+
+
+def code_frame(source: OriginalFile, place: Place) -> CodeFrame:
+    """The lines of a source around a place."""
+    first = max(place.line - 1 - _CONTEXT_LINES, 0)
+    return CodeFrame(first + 1, tuple(source.lines[first : place.line + _CONTEXT_LINES]))
+
+
+def limit_error(name: str, message: str) -> ScriptError:
+    """The error of a run that a limit stopped; ``name`` is the limit's."""
+    return ScriptError(
+        "Limit",
+        f"{message} (limit '{name}')",
+        code=f"limit.{name}",
+        hint=f"Raise it with --{_LIMIT_OPTIONS[name]}, or under [limits] in geppetto.toml.",
+    )
+
+
+_LIMIT_OPTIONS = {
+    "wall": "timeout",
+    "yield": "yield-timeout",
+    "heap": "max-heap",
+    "memory": "max-memory",
+    "output": "max-output",
+    "streams": "max-streams",
+    "tokens": "max-tokens",
+    "cost": "max-cost",
+}
+
+
+class Sources:
+    """The modules of a run, by the names V8 knows them by."""
+
+    def __init__(self) -> None:
+        self._by_url: dict[str, CompiledModule] = {}
+        self._by_unit: dict[str, CompiledModule] = {}
+
+    def add(self, module: CompiledModule) -> None:
+        self._by_url[module.url] = module
+        self._by_unit[module.unit] = module
+
+    def resolve(self, url: str, line: int, column: int) -> Place | None:
+        """The user's place of a place V8 names (line and column from 1); None outside user code."""
+        module = self._by_url.get(url)
+        return None if module is None else module.place_of_generated(line - 1, column - 1)
+
+    def code_frame(self, place: Place) -> CodeFrame | None:
+        for module in self._by_url.values():
+            if module.original.name == place.file:
+                return code_frame(module.original, place)
+        return None
+
+    def frames(self, stack: str) -> list[Frame]:
+        """The frames of a V8 stack text that lie in user code, mapped to it."""
+        found: list[Frame] = []
+        wrapped = False  # the frame before was the wrapper of an async function
+        for text in stack.split("\n"):
+            match = _FRAME.match(text)
+            if match is None:
+                continue
+            url, function = match["url"], match["function"] or ""
+            if url == _PRELUDE:
+                wrapped = "__geppettoAsync" in function
+                continue
+            place = self.resolve(url, int(match["line"]), int(match["column"]))
+            if place is None:
+                continue
+            if wrapped and found and not found[-1].function:
+                # The body of an async function runs as an arrow inside the wrapper: give it its name.
+                found[-1] = replace(found[-1], function=function)
+            else:
+                found.append(Frame(function, place))
+            wrapped = False
+        return found
+
+    def first_place(self, stack: str) -> Place | None:
+        frames = self.frames(stack)
+        return frames[0].place if frames else None
+
+    def wrapped_place(self, place: str) -> Place | None:
+        """The place of an async function, from the ``unit@offset`` its wrapper was given."""
+        unit, _, offset = place.partition("@")
+        module = self._by_unit.get(unit)
+        return None if module is None or not offset.isdecimal() else module.place_of_compiled(int(offset))
+
+    def tell_places(self, text: str) -> str:
+        """A text in which places of the run's modules, as V8 writes them, are the user's places."""
+        for url, module in self._by_url.items():
+            if url in text:
+                pattern = re.escape(url) + r":(\d+):(\d+)"
+                text = re.sub(
+                    pattern,
+                    lambda m, module=module: str(module.place_of_generated(int(m[1]) - 1, int(m[2]) - 1)),
+                    text,
+                )
+        return text
+
+    def script_error(self, info: JsonValue, *, context: str = "", code: str | None = None) -> ScriptError:
+        """The error the prelude described (its ``errorInfo``)."""
+        if not isinstance(info, dict):
+            return ScriptError("Error", str(info), context=context, code=code)
+        frames = tuple(self.frames(_text(info, "stack")))
+        place = frames[0].place if frames else self.wrapped_place(_text(info, "place"))
+        cause = info.get("cause")
+        own_code = info.get("code")
+        name = _text(info, "name") or "Error"
+        message = _text(info, "message")
+        if name == "Unhandled":
+            name, message = "Thrown", _text(info, "text")
+        return ScriptError(
+            name,
+            self.tell_places(message),
+            context=context,
+            place=place,
+            frames=frames,
+            code_frame=self.code_frame(place) if place else None,
+            hint=_text(info, "hint") or None,
+            code=own_code if isinstance(own_code, str) else code,
+            cause=self.script_error(cause) if isinstance(cause, dict) else None,
+        )
+
+    def module_error(self, error: ModuleError) -> ScriptError:
+        """The error of a script that could not be loaded."""
+        frame = code_frame(error.source, error.place) if error.source and error.place else None
+        return ScriptError(error.name, str(error), place=error.place, code_frame=frame, hint=error.hint)
+
+    def evaluation_error(self, text: str, module: CompiledModule | None) -> ScriptError:
+        """The error mini-racer raised for a script that V8 could not compile or that threw at once.
+
+        Args:
+            text: ``URL:LINE: NAME: MESSAGE`` and the line with a caret below it, as mini-racer words it.
+            module: the module that was compiled; V8 does not name it in a syntax error.
+        """
+        head = _EVAL_HEAD.match(text)
+        if head is None:
+            return ScriptError("Error", text.strip())
+        name, _, message = head["message"].partition(": ")
+        frames = tuple(self.frames(text))
+        place = frames[0].place if frames else None
+        if place is None and module is not None:
+            line, column = int(head["line"]) - 1, len(head["caret"])
+            if module.is_past_end(line, column):
+                message = "Unexpected end of input: a bracket, quote or comment is not closed"
+            place = module.place_of_generated(line, column)
+        frame = self.code_frame(place) if place else None
+        return ScriptError(name, message, place=place, frames=frames, code_frame=frame)
+
+
+def _text(info: JsonObject, key: str) -> str:
+    value = info.get(key)
+    return value if isinstance(value, str) else ""

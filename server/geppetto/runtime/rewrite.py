@@ -1,0 +1,86 @@
+"""Makes every async function of a script return a promise whose rejection cannot get lost.
+
+V8's hook for unhandled rejections is not within reach of an embedder through mini-racer, and a
+native async function returns a promise that no script-level code can observe. So each async function
+is wrapped in place: ``async (a) => b`` becomes ``(...args) => wrap(async (a) => b, "place", args)``.
+All edits are insertions (or blanks of equal length), lines never move, and an
+:class:`~geppetto.runtime.source.EditMap` maps columns back. Async generators stay as they are: the
+prelude observes the promises of their ``next``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from geppetto.runtime.source import Edit
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+WRAP = "__geppettoAsync"
+_ARGS = "__geppettoArgs"
+_ASYNC = re.compile(r"\basync\b")
+_FUNCTIONS = frozenset({"function_declaration", "function_expression", "method_definition"})
+
+
+def async_edits(text: str, unit: str) -> list[Edit]:
+    """The edits that wrap every async function of a JavaScript text, in order of offset.
+
+    The place handed to the wrapper is ``unit@offset``, the offset in UTF-16 units of ``text``.
+    """
+    if not _ASYNC.search(text):
+        return []
+    from geppetto.runtime.syntax import parse, walk
+
+    edits: list[tuple[int, int, Edit]] = []
+    for order, node in enumerate(walk(parse(text, "javascript"))):
+        keyword = _async_keyword(node)
+        if keyword is None or node.has_error:
+            continue
+        made = _wrap_arrow(node, unit) if node.type == "arrow_function" else _wrap_function(node, keyword, unit)
+        # Where two functions end at the same offset the inner one closes first.
+        edits += ((edit.offset, -order if closes else order, edit) for edit, closes in made)
+    edits.sort(key=lambda item: item[:2])
+    return _merge(edit for _, _, edit in edits)
+
+
+def _async_keyword(node: Node) -> Node | None:
+    if node.type != "arrow_function" and node.type not in _FUNCTIONS:
+        return None
+    for child in node.children:
+        if child.type == "async":
+            # ``async *name() {}`` is a method_definition too.
+            return None if any(other.type == "*" for other in node.children) else child
+        if child.type in ("statement_block", "formal_parameters", "=>"):
+            return None
+    return None
+
+
+def _wrap_arrow(node: Node, unit: str) -> Iterator[tuple[Edit, bool]]:
+    start = node.start_byte // 2
+    yield Edit(start, 0, f"(...{_ARGS}) => {WRAP}("), False
+    yield Edit(node.end_byte // 2, 0, f', "{unit}@{start}", {_ARGS})'), True
+
+
+def _wrap_function(node: Node, keyword: Node, unit: str) -> Iterator[tuple[Edit, bool]]:
+    parameters = node.child_by_field_name("parameters")
+    body = node.child_by_field_name("body")
+    if parameters is None or body is None:
+        return
+    yield Edit(keyword.start_byte // 2, 5, " " * 5), False
+    yield Edit(parameters.start_byte // 2, 0, f"(...{_ARGS}) {{ return {WRAP}(async "), False
+    yield Edit(parameters.end_byte // 2, 0, " => "), False
+    yield Edit(body.end_byte // 2, 0, f', "{unit}@{node.start_byte // 2}", {_ARGS}) }}'), True
+
+
+def _merge(edits: Iterator[Edit]) -> list[Edit]:
+    """Joins insertions at the same offset, so that offsets of the result strictly grow."""
+    merged: list[Edit] = []
+    for edit in edits:
+        if merged and merged[-1].offset == edit.offset and merged[-1].removed == 0:
+            merged[-1] = Edit(edit.offset, edit.removed, merged[-1].text + edit.text)
+        else:
+            merged.append(edit)
+    return merged

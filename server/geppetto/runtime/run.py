@@ -1,0 +1,473 @@
+"""One script running: the turns of its event loop, what it asks of the host, and how it ends.
+
+A run ends, as in Node, when nothing is pending (timers, host calls, streams), at ``done()``, at the
+first uncaught error, or when a limit or a person stops it. A handler that throws and an error event that
+nobody observed make it fail too, but let the other streams go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from geppetto.errors import GeppettoError
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.runtime.errors import ScriptError, Sources, limit_error
+from geppetto.runtime.inbox import Alone, Inbox, Snippet, as_list
+from geppetto.runtime.isolate import (
+    EvaluationError,
+    HeapLimitError,
+    Isolate,
+    IsolateLostError,
+    YieldLimitError,
+    error_message,
+)
+from geppetto.runtime.modules import CompiledModule, ModuleError, Script, load_program
+from geppetto.runtime.outcome import OutcomeKind, RunOutcome
+from geppetto.runtime.output import ConsoleLevel, ConsoleLine, StreamEvent
+from geppetto.runtime.streams import Collector, LiveStreams, StreamRequest
+from geppetto.runtime.toolbox import ScriptTools
+
+if TYPE_CHECKING:
+    from geppetto.runtime.engine import RuntimeEngine
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 2.0
+"""How long an interrupted script may take to deal with the interrupts of its streams."""
+
+_SPIN_GRACE_SECONDS = 0.1
+"""The same for a script that runs no stream: it is not going to notice."""
+
+_CLOSE_SECONDS = 3.0
+
+_NEVER_SETTLES = ScriptError(
+    "Error",
+    "the script waits for a promise that nothing can settle any more",
+    code="never-settles",
+    hint="A top-level await has no timer, stream or call behind it. Look for a promise whose resolve is never called.",
+)
+
+
+class Run:
+    """The event loop of an isolate. Runs one script at a time."""
+
+    def __init__(self, engine: RuntimeEngine, isolate: Isolate, inbox: Inbox) -> None:
+        self._engine = engine
+        self._isolate = isolate
+        self._inbox = inbox
+        self._sources = Sources()
+        self._tools = ScriptTools(inbox.put, engine.python_tools)
+        self._streams = self._new_streams()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._ended: asyncio.Event = asyncio.Event()
+        self._kind: OutcomeKind | None = None
+        self._stopping: tuple[OutcomeKind, ScriptError | None] | None = None
+        self._stop_timer: asyncio.TimerHandle | None = None
+        self._numbers: dict[int, str] = {}
+        self._timer_ticks = 0
+        self._main_started = self._main_settled = False
+        self._running = self._closing = False
+        self._errors: list[ScriptError] = []
+        self._output_bytes = 0
+        self._steps = 0
+        self._input_tokens = self._output_tokens = 0
+        self._cost: float | None = None
+        isolate.serve_sync_requests(self._answer_sync)
+        self._loop_task = asyncio.create_task(self._turns(), name="geppetto turns")
+
+    def _new_streams(self) -> LiveStreams:
+        return LiveStreams(
+            self._engine.bindings, self._engine.router, self, self._tools, self._engine.limits.streams
+        )
+
+    # The life of a run
+
+    async def run(self, script: Script, first_unit: int) -> RunOutcome:
+        """Runs a script to its end."""
+        if self._running:
+            raise GeppettoError("This engine runs a script already: one at a time")
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._running, self._kind, self._stopping = True, None, None
+        self._main_started = self._main_settled = False
+        self._errors = []
+        self._ended.clear()
+        self._engine.base_folder = script.path.parent if script.path.is_absolute() else self._engine.base_folder
+        wall = self._engine.limits.wall_seconds
+        alarm = None if wall is None else loop.call_later(wall, self._out_of_time, wall)
+        try:
+            await self._load(script, first_unit)
+            await self._ended.wait()
+        except asyncio.CancelledError:
+            self._end("cancelled")
+            raise
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            await self._wind_up()
+        kind: OutcomeKind = self._kind or "ok"
+        if kind == "ok" and self._errors:
+            kind = "error"
+        return RunOutcome(
+            kind,
+            tuple(self._errors),
+            loop.time() - started,
+            self._steps,
+            self._input_tokens,
+            self._output_tokens,
+            self._cost,
+            self._isolate.lost,
+        )
+
+    async def _load(self, script: Script, first_unit: int) -> None:
+        try:
+            program = load_program(script, self._engine.root, first_unit)
+        except ModuleError as error:
+            self._fail(self._sources.module_error(error))
+            return
+        for module, definition in program.definitions():
+            self._sources.add(module)
+            if not await self._define(definition, module):
+                return
+        for unit, value in program.data.items():
+            text = json.dumps(json.dumps(value))
+            if not await self._define(f"__geppetto.defineJson({json.dumps(unit)}, JSON.parse({text}))", None):
+                return
+        self._main_started = True
+        self._inbox.put(json.dumps(["main", program.main]))
+
+    async def _define(self, code: str, module: CompiledModule | None) -> bool:
+        """Evaluates a definition; False if it failed and the run is over."""
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._inbox.put(Snippet(code, future))
+        try:
+            await future
+        except EvaluationError as error:
+            self._fail(self._sources.evaluation_error(str(error), module))
+            return False
+        except GeppettoError:
+            return False  # a limit; the turn that met it has ended the run
+        return True
+
+    async def _wind_up(self) -> None:
+        """Ends whatever the script left behind."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for call in self._calls.values():
+            call.cancel()
+        self._calls.clear()
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
+        self._inbox.clear()
+        await self._streams.close()
+        self._streams = self._new_streams()
+        self._inbox.clear()
+        self._running = False
+
+    def interrupt(self) -> None:
+        """Interrupts the streams and stops the script when it has dealt with that."""
+        self._stop("cancelled", None)
+
+    async def close(self) -> None:
+        """Stops the event loop for good."""
+        if self._running:
+            self._end("cancelled")
+        self._closing = True
+        self._isolate.stop()
+        self._inbox.wake()
+        _, late = await asyncio.wait({self._loop_task}, timeout=_CLOSE_SECONDS)
+        if late:
+            self._loop_task.cancel()
+        await self._streams.close()
+
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def _out_of_time(self, seconds: float) -> None:
+        self._stop("limit", limit_error("wall", f"the script ran longer than {seconds:g} s"))
+
+    def _stop(self, kind: OutcomeKind, error: ScriptError | None) -> None:
+        if not self._running or self._kind is not None or self._stopping is not None:
+            return
+        self._stopping = (kind, error)
+        grace = _GRACE_SECONDS if len(self._streams) else _SPIN_GRACE_SECONDS
+        self._streams.cancel_all("the run was stopped")
+        self._inbox.put('["interrupt"]')
+        self._stop_timer = asyncio.get_running_loop().call_later(grace, self._end_stopping)
+
+    def _end_stopping(self) -> None:
+        if self._stopping is not None:
+            kind, error = self._stopping
+            self._end(kind, error)
+
+    def _fail(self, error: ScriptError) -> None:
+        """Ends the run with an error."""
+        if self._stopping is not None:
+            self._end_stopping()  # what fails because it was interrupted is not what went wrong
+        else:
+            self._end("error", error)
+
+    def _end(self, kind: OutcomeKind, error: ScriptError | None = None) -> None:
+        if not self._running or self._kind is not None:
+            return
+        self._kind = kind
+        if error is not None:
+            self._errors.append(error)
+        self._isolate.stop()
+        self._ended.set()
+
+    # Turns
+
+    async def _turns(self) -> None:
+        while not self._closing:
+            await self._inbox.wait()
+            batch = self._inbox.take()
+            try:
+                if isinstance(batch, Snippet):
+                    await self._evaluate(batch)
+                elif batch:
+                    self._handle_all(await self._isolate.turn(batch))
+            except HeapLimitError:
+                size = (self._engine.limits.heap_bytes or 0) // 1024 // 1024
+                self._end("limit", limit_error("heap", f"the script's objects need more than {size} MiB"))
+            except (YieldLimitError, IsolateLostError):
+                await self._stopped_in_turn()
+            except EvaluationError as error:
+                self._fail(self._sources.evaluation_error(str(error), None))
+            except Exception as error:  # a mistake of ours ends the run, with a message, and not in silence
+                logger.exception("the run's event loop failed")
+                self._end("error", ScriptError("InternalError", f"{type(error).__name__}: {error}"))
+            self._check_end()
+
+    async def _evaluate(self, snippet: Snippet) -> None:
+        try:
+            value = await self._isolate.evaluate(snippet.code)
+        except EvaluationError as error:
+            if not snippet.done.done():
+                snippet.done.set_exception(error)
+            return
+        except GeppettoError as error:
+            if not snippet.done.done():
+                snippet.done.set_exception(error)
+            raise
+        if not snippet.done.done():
+            snippet.done.set_result(value)
+        self._handle_all(await self._isolate.drain())
+
+    async def _stopped_in_turn(self) -> None:
+        if self._kind is None and self._stopping is None:
+            seconds = self._engine.limits.yield_seconds or 0
+            self._end("limit", limit_error("yield", f"the script ran {seconds:g} s without giving way"))
+        else:
+            self._end_stopping()
+        if not self._isolate.lost:
+            try:  # what it printed before it was stopped
+                self._handle_all(await self._isolate.drain())
+            except GeppettoError:
+                logger.debug("nothing more could be read from the stopped script", exc_info=True)
+
+    def _check_end(self) -> None:
+        if not self._running or self._kind is not None or self._inbox:
+            return
+        if self._stopping is not None:
+            if not len(self._streams):
+                self._end_stopping()
+        elif not (self._timers or self._calls or len(self._streams)):
+            if self._main_settled:
+                self._end("ok")
+            elif self._main_started:
+                self._end("error", _NEVER_SETTLES)
+
+    # What the script says. Each handler takes the fields after the message's tag.
+
+    def _handle_all(self, messages: list[JsonValue]) -> None:
+        for message in messages:
+            tag, *fields = as_list(message)
+            if self._kind is not None and tag != "log":
+                continue  # the run is over; what the script still wants is not done
+            self._HANDLERS[str(tag)](self, fields)
+
+    def _on_log(self, fields: list[JsonValue]) -> None:
+        level, text = fields
+        shown = self._sources.tell_places(str(text))
+        if self._count_output(len(shown)):
+            self._engine.show(ConsoleLine(cast(ConsoleLevel, level), shown))
+
+    def _on_start(self, fields: list[JsonValue]) -> None:
+        number, step_id, name, value, options, stack = fields
+        place = self._sources.first_place(str(stack))
+        chosen = options if isinstance(options, dict) else {}
+        request = StreamRequest(str(step_id), str(name), value, chosen, place)
+        self._steps += 1
+        self._streams.start(request, _Forward(self._inbox, int(cast(int, number))))
+        self._numbers[int(cast(int, number))] = str(step_id)
+
+    def _on_cancel(self, fields: list[JsonValue]) -> None:
+        step_id = self._numbers.get(int(cast(int, fields[0])))
+        if step_id is not None:
+            self._streams.cancel(step_id)
+
+    def _on_call(self, fields: list[JsonValue]) -> None:
+        number, method, arguments = fields
+        key = int(cast(int, number))
+        self._calls[key] = asyncio.create_task(self._call(key, str(method), as_list(arguments)))
+
+    async def _call(self, number: int, method: str, arguments: list[JsonValue]) -> None:
+        try:
+            reply: list[JsonValue] = ["ok", number, await self._engine.calls[method](arguments)]
+        except Exception as error:  # becomes the rejection of a promise
+            reply = ["err", number, error_message(error)]
+        self._calls.pop(number, None)
+        self._inbox.put(json.dumps(reply))
+
+    def _on_cancel_call(self, fields: list[JsonValue]) -> None:
+        call = self._calls.pop(int(cast(int, fields[0])), None)
+        if call is not None:
+            call.cancel()
+
+    def _on_timer(self, fields: list[JsonValue]) -> None:
+        number, delay = fields
+        key = int(cast(int, number))
+        loop = asyncio.get_running_loop()
+        # Timers of equal delay go off in the order they were set; the loop alone does not promise that.
+        self._timer_ticks += 1
+        when = loop.time() + float(cast(float, delay)) / 1000 + self._timer_ticks * 1e-9
+        self._timers[key] = loop.call_at(when, self._timer_due, key)
+
+    def _timer_due(self, number: int) -> None:
+        self._timers.pop(number, None)
+        self._inbox.put(Alone(f'["timer",{number}]'))
+
+    def _on_untimer(self, fields: list[JsonValue]) -> None:
+        timer = self._timers.pop(int(cast(int, fields[0])), None)
+        if timer is not None:
+            timer.cancel()
+
+    def _on_done(self, fields: list[JsonValue]) -> None:
+        if fields and fields[0] is not None:
+            self._fail(self._sources.script_error(fields[0], context="given to done()"))
+        else:
+            self._end("ok")
+
+    def _on_main_done(self, _: list[JsonValue]) -> None:
+        self._main_settled = True
+
+    def _on_main_failed(self, fields: list[JsonValue]) -> None:
+        self._fail(self._sources.script_error(fields[0]))
+
+    def _on_unhandled(self, fields: list[JsonValue]) -> None:
+        error = self._sources.script_error(fields[0], context="unhandled rejection", code="unhandled-rejection")
+        self._fail(error)
+
+    def _on_uncaught(self, fields: list[JsonValue]) -> None:
+        info, where = fields
+        error = self._sources.script_error(info, context=f"in a {where}" if where else "", code="uncaught")
+        if where == "timer":
+            self._fail(error)
+        elif self._stopping is None:
+            self._errors.append(error)  # a handler's mistake fails the run, but its stream goes on
+
+    def _on_unobserved(self, fields: list[JsonValue]) -> None:
+        _, text, stack = fields
+        info: JsonObject = {"name": "StreamError", "message": text, "stack": stack}
+        error = self._sources.script_error(info, context="nothing in the script observed it", code="stream-error")
+        if self._stopping is None:
+            self._errors.append(error)
+
+    def _on_tool_defined(self, fields: list[JsonValue]) -> None:
+        definition = fields[0]
+        self._tools.define(definition if isinstance(definition, dict) else {})
+
+    def _on_tool_ok(self, fields: list[JsonValue]) -> None:
+        self._tools.answered(fields[0], fields[1])
+
+    def _on_tool_err(self, fields: list[JsonValue]) -> None:
+        error = self._sources.script_error(fields[1])
+        self._tools.failed(fields[0], error.headline())
+
+    _HANDLERS: ClassVar[dict[str, Callable[[Run, list[JsonValue]], None]]] = {
+        "log": _on_log,
+        "start": _on_start,
+        "cancel": _on_cancel,
+        "call": _on_call,
+        "cancel-call": _on_cancel_call,
+        "timer": _on_timer,
+        "untimer": _on_untimer,
+        "done": _on_done,
+        "main-done": _on_main_done,
+        "main-failed": _on_main_failed,
+        "unhandled": _on_unhandled,
+        "uncaught": _on_uncaught,
+        "stream-error-unobserved": _on_unobserved,
+        "tool-defined": _on_tool_defined,
+        "tool-ok": _on_tool_ok,
+        "tool-err": _on_tool_err,
+    }
+
+    async def _answer_sync(self, method: str, arguments: list[JsonValue]) -> JsonValue:
+        """Answers what the script asks while it waits in the middle of a turn."""
+        if method == "flush":
+            self._handle_all(as_list(arguments[0]))
+            return None
+        if method == "run-step":
+            return await self._run_step(arguments)
+        handler = self._engine.calls.get(method)
+        if handler is None:
+            raise GeppettoError(f"There is nothing in this engine that answers '{method}'")
+        return await handler(arguments)
+
+    async def _run_step(self, arguments: list[JsonValue]) -> JsonValue:
+        name, value, options, step_id = arguments[:4]
+        place = self._sources.first_place(str(arguments[4])) if len(arguments) > 4 else None
+        chosen = options if isinstance(options, dict) else {}
+        collector = Collector()
+        self._steps += 1
+        request = StreamRequest(str(step_id), str(name), value, chosen, place, blocking=True)
+        await self._streams.start(request, collector)
+        return {"events": collector.events}
+
+    # What steps say, on its way to whoever watches (see StreamWatcher)
+
+    def show(self, event: StreamEvent) -> None:
+        if self._count_output(len(event.payload)):
+            self._engine.show(event)
+
+    def spent(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
+        limits = self._engine.limits
+        self._input_tokens += input_tokens
+        self._output_tokens += output_tokens
+        if cost is not None:
+            self._cost = (self._cost or 0.0) + cost
+        total = self._input_tokens + self._output_tokens
+        if limits.tokens is not None and total > limits.tokens:
+            self._stop("limit", limit_error("tokens", f"{total} tokens used of {limits.tokens}"))
+        if limits.cost_usd is not None and (self._cost or 0.0) > limits.cost_usd:
+            self._stop("limit", limit_error("cost", f"${self._cost:.4f} spent of ${limits.cost_usd:.4f}"))
+
+    def _count_output(self, size: int) -> bool:
+        """Counts output; False (and the end of the run) when there is too much of it."""
+        limit = self._engine.limits.output_bytes
+        self._output_bytes += size
+        if limit is None or self._output_bytes <= limit:
+            return True
+        self._end("limit", limit_error("output", f"the script wrote more than {limit // 1024 // 1024} MiB"))
+        return False
+
+
+class _Forward:
+    """Sends the events of one stream to the script, no faster than it reads."""
+
+    def __init__(self, inbox: Inbox, number: int) -> None:
+        self._inbox = inbox
+        self._head = f'["ev",{number},'
+
+    async def receive(self, payload: bytes, terminal: bool) -> None:
+        self._inbox.put(f"{self._head}{payload.decode()}]")
+        if self._inbox.full:
+            await self._inbox.room()

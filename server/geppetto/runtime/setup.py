@@ -1,0 +1,235 @@
+"""Set-up functions: each gives scripts one part of the API, or a step of your own.
+
+A step written in Python becomes a global like this::
+
+    engine.add_setup_function(lambda engine: create_step_object(engine, "shout", Shout(), to_text, None))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from geppetto.errors import GeppettoError
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.runtime.engine import RuntimeEngine, SetupFunction
+from geppetto.runtime.inbox import as_list
+from geppetto.runtime.streams import StepBinding
+
+if TYPE_CHECKING:
+    from geppetto.settings.models import EmbeddingsSettings, StepSettings
+    from geppetto.steps.step import Step
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def create_step_object(
+    engine: RuntimeEngine,
+    name: str,
+    step: Step[In, Out],
+    input_converter: Callable[[JsonValue], In],
+    output_converter: Callable[[Out], JsonValue] | None = None,
+) -> None:
+    """Makes a Python step a global of scripts.
+
+    Args:
+        name: the global.
+        step: the step; it may be started many times at once.
+        input_converter: what the script passed → the step's input. An exception is the stream's error event.
+        output_converter: the step's value → ``event.result`` of the final event; None keeps the step's own.
+    """
+    started = step if output_converter is None else _converting(step, output_converter)
+    engine.register_step(
+        name,
+        StepBinding(
+            make=lambda options: started,
+            convert_input=input_converter,
+            input_type=step.input_type,
+            output_type=step.output_type,
+        ),
+    )
+
+
+def _converting(step: Step[In, Out], convert: Callable[[Out], JsonValue]) -> Step[In, Out]:
+    """The step with another way to say its value in the final event."""
+    from copy import copy
+
+    converting = copy(step)
+    setattr(converting, "final_result", convert)  # noqa: B010 - a copy of ours, not the caller's step
+    return converting
+
+
+def setup_double_step() -> SetupFunction:
+    """``doubleStep``: doubles a number."""
+
+    def setup(engine: RuntimeEngine) -> None:
+        def make(options: JsonObject) -> Step[Any, Any]:
+            from geppetto.steps.double import DoubleStep
+
+            return DoubleStep()
+
+        binding = StepBinding(make, lambda value: value, input_type="number", output_type="number")
+        engine.register_step("doubleStep", binding)
+
+    return setup
+
+
+def setup_echo_step() -> SetupFunction:
+    """``echoStep``: streams its input back, word by word."""
+
+    def setup(engine: RuntimeEngine) -> None:
+        def make(options: JsonObject) -> Step[Any, Any]:
+            from geppetto.steps.chat.echo import EchoStep
+
+            delay = options.get("delay", 0)
+            if not isinstance(delay, int | float) or isinstance(delay, bool) or delay < 0:
+                raise GeppettoError(f"delay is a number of seconds, not {delay!r}")
+            return EchoStep(delay=float(delay))
+
+        binding = StepBinding(make, chat_input, input_type="string | Conversation", output_type="string")
+        engine.register_step("echoStep", binding)
+
+    return setup
+
+
+def setup_conversation() -> SetupFunction:
+    """``Conversation``, and the check of images it asks for."""
+
+    def setup(engine: RuntimeEngine) -> None:
+        async def image(arguments: list[JsonValue]) -> JsonValue:
+            from geppetto.conversation.images import load_image
+
+            return load_image(str(arguments[0]), engine.base_folder).to_wire()
+
+        engine.install("conversation")
+        engine.register_call("image", image)
+
+    return setup
+
+
+def setup_embeddings(settings: Callable[[], EmbeddingsSettings | None] = lambda: None) -> SetupFunction:
+    """``embeddings``.
+
+    Args:
+        settings: which provider; without settings the offline one.
+    """
+
+    def setup(engine: RuntimeEngine) -> None:
+        from geppetto.embeddings.factory import create_embeddings
+
+        provider = create_embeddings(settings())
+
+        async def embed(arguments: list[JsonValue]) -> JsonValue:
+            vectors = await provider.embed([str(text) for text in as_list(arguments[0])])
+            return [list[JsonValue](vector) for vector in vectors]
+
+        engine.install_embeddings(provider.model.name, provider.model.dimensions)
+        engine.register_call("embed", embed)
+
+    return setup
+
+
+def setup_done_callback() -> SetupFunction:
+    """``done(error?)``: ends the run."""
+    return lambda engine: engine.install("done")
+
+
+def setup_tools() -> SetupFunction:
+    """``defineTool``: functions of the script that models may call."""
+    return lambda engine: engine.install("tools")
+
+
+def setup_chat_step_factory(
+    settings: Callable[[str | None], StepSettings | None] = lambda profile: None,
+) -> SetupFunction:
+    """``chatStep`` and ``ChatStepFactory``.
+
+    Args:
+        settings: the settings of a profile (None: the run's own); None where nothing is configured, and
+            then the echo provider answers, which is said once.
+    """
+
+    def setup(engine: RuntimeEngine) -> None:
+        told = False
+
+        def notice(text: str) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                engine.notice(text)
+
+        def make(options: JsonObject) -> Step[Any, Any]:
+            from geppetto.steps.chat.factory import create_chat_step
+
+            chosen = dict(options)
+            profile = chosen.pop("profile", None)
+            if profile is not None and not isinstance(profile, str):
+                raise GeppettoError(f"profile is a name, not {profile!r}")
+            return create_chat_step(settings(profile), chosen, notice=notice, folder=engine.base_folder)
+
+        types = {"input_type": "string | Conversation", "output_type": "string"}
+        engine.register_step("chatStep", StepBinding(make, chat_input, **types))
+        engine.register_step("ChatStepFactory", StepBinding(make, chat_input, factory=True, **types))
+
+    return setup
+
+
+def setup_standard(
+    folder: Path, profile: str | None = None, env: Mapping[str, str] | None = None
+) -> SetupFunction:
+    """Everything the API has, with the settings found from a folder upwards.
+
+    Args:
+        folder: where the script is.
+        profile: which profile of the settings to use.
+        env: the environment; None reads the process's.
+    """
+
+    @cache
+    def load(chosen: str | None) -> StepSettings | None:
+        import os
+
+        from geppetto.settings.find import is_configured
+
+        if chosen is None and not is_configured(folder, os.environ if env is None else env):
+            return None
+        from geppetto.settings.load import load_settings
+
+        return load_settings(folder, chosen, env).steps
+
+    def settings(chosen: str | None) -> StepSettings | None:
+        return load(profile if chosen is None else chosen)
+
+    def embeddings() -> EmbeddingsSettings | None:
+        loaded = settings(None)
+        return None if loaded is None else loaded.embeddings
+
+    def setup(engine: RuntimeEngine) -> None:
+        for part in (
+            setup_double_step(),
+            setup_echo_step(),
+            setup_conversation(),
+            setup_embeddings(embeddings),
+            setup_done_callback(),
+            setup_tools(),
+            setup_chat_step_factory(settings),
+        ):
+            part(engine)
+
+    return setup
+
+
+def chat_input(value: JsonValue) -> Any:  # noqa: ANN401 - str or Conversation; the model is not imported here
+    """What a script passes to a chat step: a text, or ``{"conversation": [messages]}``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and isinstance(messages := value.get("conversation"), list):
+        from geppetto.conversation.wire import from_wire
+
+        return from_wire(messages)
+    raise GeppettoError(
+        "A chat step takes a string or a Conversation", hint="const conv = new Conversation(); conv.addMessage(…)"
+    )

@@ -1,0 +1,205 @@
+"""The steps a script has started: starting, feeding their events back, cancelling."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from geppetto.errors import GeppettoError
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.runtime.output import Place, StreamEvent
+from geppetto.runtime.toolbox import ScriptTools
+
+if TYPE_CHECKING:
+    from geppetto.events.message import Message
+    from geppetto.events.router import EventRouter
+    from geppetto.steps.result import StepResult
+    from geppetto.steps.step import Step
+
+
+@dataclass(frozen=True)
+class StepBinding:
+    """A Python step as scripts see it.
+
+    Attributes:
+        make: options given by the script → the step to start.
+        convert_input: what the script passed (JSON) → the step's input; raises for what does not fit.
+        convert_output: the step's value → JSON for the script; None keeps what the step itself says.
+        input_type: shown in the step's metadata.
+        output_type: shown in the step's metadata.
+        factory: whether scripts see a class with ``newStep`` (and not one step).
+    """
+
+    make: Callable[[JsonObject], Step[Any, Any]]
+    convert_input: Callable[[JsonValue], Any]
+    convert_output: Callable[[Any], JsonValue] | None = None
+    input_type: str = ""
+    output_type: str = ""
+    factory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What the script said when it started a step."""
+
+    step_id: str
+    name: str
+    input: JsonValue
+    options: JsonObject
+    place: Place | None
+    blocking: bool = False
+    """Whether the script waits for it without giving way, so that its own tool handlers cannot run."""
+
+
+_CLOSE_SECONDS = 6.0
+
+
+class StreamWatcher(Protocol):
+    """Who hears of the events of started steps."""
+
+    def show(self, event: StreamEvent) -> None: ...
+
+    def spent(self, input_tokens: int, output_tokens: int, cost: float | None) -> None: ...
+
+
+class Receiver(Protocol):
+    """Where the events of one started step go."""
+
+    async def receive(self, payload: bytes, terminal: bool) -> None: ...
+
+
+class LiveStreams:
+    """Starts steps and carries their events to a receiver each, until their terminal event."""
+
+    def __init__(
+        self,
+        bindings: dict[str, StepBinding],
+        router: Callable[[], Awaitable[EventRouter]],
+        watcher: StreamWatcher,
+        tools: ScriptTools,
+        limit: int | None,
+    ) -> None:
+        self._bindings = bindings
+        self._router = router
+        self._watcher = watcher
+        self._tools = tools
+        self._limit = limit
+        self._live: dict[str, _Live] = {}
+        self._refusal: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def start(self, request: StreamRequest, receiver: Receiver) -> asyncio.Task[None]:
+        """Starts a step; the task ends when its terminal event has been received."""
+        live = _Live()
+        self._live[request.step_id] = live
+        task = asyncio.create_task(self._carry(request, receiver, live), name=f"stream {request.step_id}")
+        live.task = task
+        return task
+
+    def cancel(self, step_id: str) -> None:
+        """Interrupts a step; its interrupt event follows. Does nothing when it has ended."""
+        live = self._live.get(step_id)
+        if live is not None:
+            live.cancelled = True
+            if live.result is not None:
+                live.result.interrupt()
+
+    def cancel_all(self, refuse: str) -> None:
+        """Interrupts every step and from now on answers each start with an interrupt.
+
+        Args:
+            refuse: why; not empty.
+        """
+        self._refusal = refuse
+        for step_id in list(self._live):
+            self.cancel(step_id)
+
+    async def close(self) -> None:
+        """Interrupts every step and waits until their ends are delivered or given up."""
+        self.cancel_all("the run is over")
+        tasks = [live.task for live in self._live.values() if live.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+    async def _carry(self, request: StreamRequest, receiver: Receiver, live: _Live) -> None:
+        from geppetto.events.publisher import PublisherManager
+        from geppetto.events.wire import EVENT_TYPE, TERMINAL_TYPES, step_topic
+        from geppetto.steps.context import StepContext
+
+        ended = asyncio.Event()
+
+        async def handle(message: Message) -> None:
+            terminal = message.metadata.get(EVENT_TYPE) in TERMINAL_TYPES
+            if terminal:
+                self._account(message.payload)
+                # Before the script hears of it: what it starts in answer may take this place.
+                self._live.pop(request.step_id, None)
+            self._watcher.show(StreamEvent(request.step_id, message.payload, request.place, request.name))
+            await receiver.receive(message.payload, terminal)
+            if terminal:
+                ended.set()
+
+        router = await self._router()
+        handler = await router.add_step_handler(request.step_id, handle)
+        try:
+            publisher = PublisherManager()
+            publisher.register_publisher(step_topic(request.step_id), router.transport)
+            tools = self._tools.python if request.blocking else self._tools
+            context = StepContext(step_id=request.step_id, publisher=publisher, tools=tools)
+            step, value = self._prepare(request)
+            live.result = step.start(context, value)
+            if live.cancelled:
+                live.result.interrupt()
+            await ended.wait()
+        finally:
+            self._live.pop(request.step_id, None)
+            await handler.remove()
+
+    def _prepare(self, request: StreamRequest) -> tuple[Step[Any, Any], Any]:
+        from geppetto.steps.failing import FailingStep
+
+        binding = self._bindings.get(request.name)
+        try:
+            if binding is None:
+                raise GeppettoError(f"There is no step named '{request.name}'")
+            if self._refusal is not None:
+                self.cancel(request.step_id)
+            elif self._limit is not None and len(self._live) > self._limit:
+                raise GeppettoError(
+                    f"Too many streams at once: the limit is {self._limit}",
+                    hint="Wait for some to end before starting more, or raise the limit 'streams'.",
+                )
+            return binding.make(request.options), binding.convert_input(request.input)
+        except Exception as error:  # a step that cannot be started is an error event, with a start before it
+            return FailingStep(error), None
+
+    def _account(self, payload: bytes) -> None:
+        usage = json.loads(payload)["meta"].get("usage")
+        if usage:
+            self._watcher.spent(usage["input_tokens"], usage["output_tokens"], usage.get("cost"))
+
+
+@dataclass
+class _Live:
+    result: StepResult[Any] | None = None
+    task: asyncio.Task[None] | None = None
+    cancelled: bool = False
+
+
+class Collector:
+    """A receiver that keeps the events of one step, for a script that waits for all of them at once."""
+
+    def __init__(self) -> None:
+        self.events: list[JsonValue] = []
+
+    async def receive(self, payload: bytes, terminal: bool) -> None:
+        self.events.append(json.loads(payload))
