@@ -1,0 +1,5 @@
+export class Conversation {
+  toConversation(): unknown {
+    return { conversation: [] };
+  }
+}
