@@ -12,8 +12,8 @@ from typing import Annotated, NamedTuple, cast
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from geppetto.errors import GeppettoError
 from geppetto.events.models import Event, EventMetadata, StepMetadata
+from geppetto.events.retry import Undeliverable
 from geppetto.events.wire import EventType
 from geppetto.json_value import JsonValue
 
@@ -24,8 +24,8 @@ _quote = cast(
 )
 
 
-class EventDecodeError(GeppettoError):
-    """Bytes that are not an event. Trying again will not help."""
+class EventDecodeError(Undeliverable):
+    """Bytes that are not an event."""
 
 
 class EncodedEvent(NamedTuple):
@@ -53,6 +53,11 @@ def well_formed(text: str) -> str:
 def encode(event: Event) -> bytes:
     """The event's JSON, UTF-8."""
     return _dump(event)
+
+
+def encode_body(event: Event) -> bytes:
+    """The event's JSON without `meta` and `step`, for people to read. It cannot be decoded."""
+    return _dump(event, exclude={"meta", "step"})
 
 
 def decode(payload: bytes) -> Event:
@@ -95,11 +100,12 @@ class StreamEncoder:
         return EncodedEvent(self.partial(delta), "partial", self._step_id)
 
 
-def _dump(model: BaseModel) -> bytes:
+def _dump(model: BaseModel, exclude: set[str] | None = None) -> bytes:
     try:
-        return model.__pydantic_serializer__.to_json(model)
+        return model.__pydantic_serializer__.to_json(model, exclude=exclude)
     except (PydanticSerializationError, UnicodeEncodeError):
-        return to_json(_well_formed_value(cast(JsonValue, model.model_dump())))
+        value = cast(JsonValue, model.model_dump(exclude=exclude))
+        return to_json(_well_formed_value(value), inf_nan_mode="null")
 
 
 def _well_formed_value(value: JsonValue) -> JsonValue:

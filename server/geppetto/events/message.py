@@ -3,7 +3,8 @@
 import itertools
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 # A message id is a UUID whose last group counts, which is ten times cheaper than a fresh random one.
 _counter = itertools.count()
@@ -75,3 +76,7 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message(uuid={self.uuid!r}, metadata={self.metadata!r}, payload={len(self.payload)} bytes)"
+
+
+MessageHandler: TypeAlias = Callable[[Message], Awaitable[None] | None]
+"""What is done with a message, at once or asynchronously; raising means it was not done."""

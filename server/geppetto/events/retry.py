@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+from geppetto.errors import GeppettoError
+
+
+class Undeliverable(GeppettoError):
+    """Raised by a handler to say that trying this message again will not help."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
