@@ -110,12 +110,14 @@ class Isolate:
             self._running = None
 
     async def turn(self, messages: str) -> list[JsonValue]:
-        """Hands a JSON array of messages to the script and returns the messages it answers with."""
-        await self.evaluate(f"__geppetto.turn({json.dumps(messages)})")
-        return await self.drain()
+        """Hands a JSON array of messages to the script; returns what it says before its microtasks run.
+
+        Call :meth:`drain` for the rest. They are apart because microtasks may never end.
+        """
+        return json.loads(cast(str, await self.evaluate(f"__geppetto.turn({json.dumps(messages)})")))
 
     async def drain(self) -> list[JsonValue]:
-        """The messages the script has queued since it was last asked."""
+        """Lets the microtasks run and returns the messages the script has queued since it was last asked."""
         return json.loads(cast(str, await self.evaluate("__geppetto.drain()")))
 
     def stop(self) -> None:

@@ -220,7 +220,7 @@ class Run:
         if error is not None:
             self._errors.append(error)
         self._isolate.stop()
-        self._ended.set()
+        self._inbox.wake()
 
     # Turns
 
@@ -231,8 +231,9 @@ class Run:
             try:
                 if isinstance(batch, Snippet):
                     await self._evaluate(batch)
-                elif batch:
+                elif batch and self._kind is None:
                     self._handle_all(await self._isolate.turn(batch))
+                    self._handle_all(await self._isolate.drain())
             except HeapLimitError:
                 size = (self._engine.limits.heap_bytes or 0) // 1024 // 1024
                 self._end("limit", limit_error("heap", f"the script's objects need more than {size} MiB"))
@@ -244,6 +245,8 @@ class Run:
                 logger.exception("the run's event loop failed")
                 self._end("error", ScriptError("InternalError", f"{type(error).__name__}: {error}"))
             self._check_end()
+            if self._kind is not None:
+                self._ended.set()
 
     async def _evaluate(self, snippet: Snippet) -> None:
         try:

@@ -53,11 +53,13 @@ function handle(message: HostMessage): void {
   }
 }
 
-function turn(text: string): void {
+/** Handles a batch; returns what is queued so far, since the microtasks that follow might never end. */
+function turn(text: string): string {
   beginTurn();
   const messages = jsonParse(text) as readonly HostMessage[];
   if (!isArray(messages)) throw new Error("geppetto: a turn must be a JSON array of messages");
   for (let i = 0; i < messages.length; i++) handle(messages[i]!);
+  return takeQueued();
 }
 
 function drain(): string {

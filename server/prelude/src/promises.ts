@@ -92,9 +92,14 @@ export function track<P extends Promise<unknown>>(promise: P, place?: string): P
   return promise;
 }
 
-/** Runs the body of an async function and tracks its promise. `place` is the function's `line:column`. */
-export function geppettoAsync<T>(body: () => Promise<T>, place?: string): Promise<T> {
-  return track(body(), place);
+/**
+ * Runs the body of an async function and tracks its promise.
+ *
+ * @param place names the function to the host, which made it up.
+ * @param args what the function was called with.
+ */
+export function geppettoAsync<T>(body: (...args: never[]) => Promise<T>, place?: string, args?: ArrayLike<unknown>): Promise<T> {
+  return track(reflectApply(body, undefined, (args ?? []) as never), place);
 }
 
 /** Runs a callback after the current one, as `queueMicrotask` does. It must not throw. */
