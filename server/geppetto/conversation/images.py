@@ -155,9 +155,9 @@ def _from_web(url: str) -> Image:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError as error:
-        raise ImageError("bad_url", f"{_short(url)} is not a URL: {error}") from None
+        raise _not_a_url(url, error) from None
     if not host or any(char.isspace() or not char.isprintable() for char in url):
-        raise ImageError("bad_url", f"{_short(url)} is not a URL")
+        raise _not_a_url(url, "it needs a host, and no spaces")
     name = PurePosixPath(unquote(parts.path)).name or host
     return Image(url, name, EXTENSIONS.get(PurePosixPath(name).suffix.lower(), ""))
 
@@ -193,7 +193,10 @@ def _from_file(path: Path) -> Image:
 
 
 def _path_of(url: str) -> Path:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _not_a_url(url, error) from None
     if parts.netloc not in ("", "localhost"):
         raise ImageError("bad_url", f"{_short(url)}: the file is on another computer, {parts.netloc}")
     return Path(url2pathname(parts.path))
@@ -237,6 +240,10 @@ def _recognise(header: bytes, what: str) -> MediaType:
         f"{what} is not a supported image: its content is not {SUPPORTED}",
         hint="Convert it to PNG or JPEG.",
     )
+
+
+def _not_a_url(url: str, why: object) -> ImageError:
+    return ImageError("bad_url", f"{_short(url)} is not a URL: {why}")
 
 
 def _mismatch(said: str, media_type: MediaType) -> ImageError:

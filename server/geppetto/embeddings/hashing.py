@@ -16,9 +16,9 @@ from zlib import crc32
 
 from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, check_texts
 
-WORD_WEIGHT = 6
+WORD_WEIGHT = 4
 PAIR_WEIGHT = 3
-PART_WEIGHT = 2
+PART_WEIGHT = 3
 PART_LENGTH = 3
 
 # A longer run of letters is cut, so that one endless word cannot fill the cache.
