@@ -1,14 +1,62 @@
 """The way into the command `geppetto`. Imports nothing before it is known to be needed."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geppetto.cli.guard import Child
+    from geppetto.cli.request import RunRequest
 
 
 def main() -> int:
-    """Runs the command line; returns its exit code."""
+    """Runs the command line; returns its exit code, or raises SystemExit with it."""
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from geppetto import __version__
 
         sys.stdout.write(f"geppetto {__version__}\n")
         return 0
-    return 2
+    if arguments[:1] == ["run"] and len(arguments) > 1 and "--help" not in arguments:
+        from geppetto.cli import guard
+
+        if guard.is_supported():
+            # The child imports the runtime while this process reads the command line.
+            with guard.fork(_work) as held:
+                return _run_app(held.run)
+    return _run_app(_run_here)
+
+
+def _run_app(run: "Callable[[RunRequest], int]") -> int:
+    from geppetto.cli.app import app
+    from geppetto.cli.errors import show_error
+    from geppetto.errors import GeppettoError
+
+    try:
+        app(obj=run)
+    except GeppettoError as error:
+        from geppetto.cli import exit_codes
+        from geppetto.cli.params import UsageError
+
+        show_error(error)
+        return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.SCRIPT_ERROR
+    return 0
+
+
+def _work(child: "Child") -> int:
+    from geppetto.cli.execute import execute
+
+    request = child.request()
+    if request is None:
+        return 0
+    return execute(
+        request,
+        lambda limits: child.bound(memory_bytes=limits.memory_bytes, seconds=limits.wall_seconds),
+    )
+
+
+def _run_here(request: "RunRequest") -> int:
+    from geppetto.cli.execute import execute
+
+    return execute(request, lambda limits: None)

@@ -1,0 +1,139 @@
+"""The commands and their options. What they do stands in modules of their own, imported when one is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geppetto.cli.run_command import run
+
+app = typer.Typer(
+    name="geppetto",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.")
+
+
+@app.callback(invoke_without_command=True)
+def geppetto(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+) -> None:
+    """Small JavaScript programs that talk to language models.
+
+    Start with `geppetto init`, then `geppetto run hello.geppetto.js`. No key is needed.
+    """
+    if version:
+        from geppetto import __version__
+
+        typer.echo(f"geppetto {__version__}")
+        raise typer.Exit
+
+
+app.command(no_args_is_help=True)(run)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+    typescript: Annotated[bool, typer.Option("--typescript", help="Write the script in TypeScript.")] = False,
+    config: Annotated[
+        bool, typer.Option("--config", help="Also write a geppetto.toml with every choice explained.")
+    ] = False,
+    editor: Annotated[
+        bool,
+        typer.Option(
+            "--editor",
+            help="Also write typings and a jsconfig.json for editors without Geppetto's language server.",
+        ),
+    ] = False,
+) -> None:
+    """Write a first script, `hello.geppetto.js`, and nothing else. Overwrites nothing."""
+    from geppetto.cli.starter import write_starter
+
+    written = write_starter(folder, typescript=typescript, config=config, editor=editor)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"Now: geppetto run {written[0]}")
+
+
+@app.command()
+def typings(
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write them there instead; overwrites.")
+    ] = None,
+) -> None:
+    """Print the TypeScript typings of everything a script can use.
+
+    - `geppetto typings --out types/geppetto.d.ts`
+    """
+    from geppetto.errors import GeppettoError
+    from geppetto.resources import typings_path
+
+    text = typings_path().read_text(encoding="utf-8")
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    target = out / "geppetto.d.ts" if out.is_dir() else out
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise GeppettoError(f"{target} cannot be written: {error.strerror}.") from None
+    typer.echo(f"wrote {target}")
+
+
+@app.command()
+def doctor(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder whose settings are checked.")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Check that everything works, and say what to do about what does not.
+
+    Exit code 1 when something that is needed is missing.
+    """
+    from geppetto.cli.doctor import examine, print_report
+
+    raise typer.Exit(print_report(examine(folder), as_json=as_json))
+
+
+@config.command("path")
+def config_path(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder whose settings are meant.")
+    ] = Path(),
+) -> None:
+    """Print the settings files in force, strongest first; on standard error, those that could be."""
+    from geppetto.settings.find import find_config_files, find_env_file, user_file
+
+    found = find_config_files(folder)
+    if env_file := find_env_file(folder):
+        found.insert(0, env_file)
+    for path in found:
+        typer.echo(path)
+    if user_file() not in found:
+        typer.echo(f"not there: {user_file()}", err=True)
+
+
+@config.command("show")
+def config_show(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder whose settings are meant.")
+    ] = Path(),
+    profile: Annotated[str | None, typer.Option(help="Profile to use.")] = None,
+) -> None:
+    """Print every setting with where it comes from; keys are masked."""
+    from geppetto.settings.load import load_settings
+
+    rows = load_settings(folder, profile).rows()
+    width = max(len(row.key) for row in rows)
+    for row in rows:
+        typer.echo(f"{row.key:<{width}}  {row.value or '-'}  ({row.origin})")
+
+
+app.add_typer(config, name="config")

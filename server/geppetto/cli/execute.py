@@ -1,0 +1,192 @@
+"""Runs one script to its end and shows it; in the child of the guard, or in the command's own process."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from geppetto.cli import exit_codes
+from geppetto.cli.channel import Channel, is_same_file, to_descriptor
+from geppetto.cli.errors import may_color, show, show_error
+from geppetto.cli.output import Display, LiveDisplay
+from geppetto.cli.request import RunRequest
+from geppetto.cli.spinner import Spinner
+from geppetto.errors import GeppettoError
+from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.limits import Limits
+from geppetto.runtime.modules import Script, source_from_bytes
+from geppetto.runtime.outcome import RunOutcome
+from geppetto.runtime.setup import setup_standard
+
+_EXIT_CODES = {
+    "ok": exit_codes.OK,
+    "error": exit_codes.SCRIPT_ERROR,
+    "limit": exit_codes.LIMIT,
+    "cancelled": exit_codes.CANCELLED,
+}
+
+Bound = Callable[[Limits], None]
+
+
+def execute(request: RunRequest, bound: Bound) -> int:
+    """Runs the script; returns the exit code. Errors are shown, not raised.
+
+    Args:
+        bound: called with the limits in force, before V8 is started.
+    """
+    try:
+        script = _script(request.script)
+        root = _root(request, script)
+        folder = script.path.resolve().parent if script.text is None else Path.cwd()
+        limits = _limits(request, folder)
+        bound(limits)
+    except GeppettoError as error:
+        show_error(error)
+        return exit_codes.USAGE
+    try:
+        return asyncio.run(_Session(request, script, root, folder, limits).run())
+    except GeppettoError as error:
+        show_error(error)
+        return exit_codes.USAGE
+
+
+class _Session:
+    def __init__(self, request: RunRequest, script: Script, root: Path, folder: Path, limits: Limits) -> None:
+        self._request = request
+        self._script = script
+        self._root = root
+        self._folder = folder
+        self._limits = limits
+        self._loop: asyncio.AbstractEventLoop
+        self._out: Channel
+        self._engine: RuntimeEngine
+
+    async def run(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        display, err = self._display()
+        colors = self._request.color and may_color(sys.stdout.isatty())
+        self._engine = RuntimeEngine(
+            root=self._root, limits=self._limits, output=display, params=self._request.params, colors=colors
+        )
+        self._engine.add_setup_function(setup_standard(self._folder, self._request.profile))
+        await self._engine.start()
+        self._listen_to_signals()
+        outcome = await self._engine.run(self._script)
+        if not outcome.engine_lost:
+            await self._engine.close()
+        display.finish()
+        code = self._report(outcome, err)
+        if outcome.engine_lost:
+            # Its thread spins in V8 for ever, and Python's own end would wait for it.
+            sys.stdout.flush()
+            os._exit(code)
+        return code
+
+    def _display(self) -> tuple[Display, Channel]:
+        """What shows the run, and where errors go. One channel serves both if they lead to the same place."""
+        loop, request = self._loop, self._request
+        stdout, stderr = sys.stdout.fileno(), sys.stderr.fileno()
+        self._out = out = Channel(to_descriptor(stdout), schedule=loop.call_soon, on_broken=self._interrupt)
+        err = out if is_same_file(stdout, stderr) else Channel(to_descriptor(stderr), schedule=loop.call_soon)
+        if request.events is not None:
+            from geppetto.cli.events_output import EventsDisplay
+
+            return EventsDisplay(
+                out, err, request.events, metadata=request.metadata, quiet=request.quiet
+            ), err
+        spinner = (
+            Spinner(out, loop.call_later) if os.isatty(stdout) and os.environ.get("TERM") != "dumb" else None
+        )
+        color = request.color and may_color(spinner is not None)
+        live = LiveDisplay(
+            out, err, show_streams=request.show_streams, quiet=request.quiet, spinner=spinner, color=color
+        )
+        return live, err
+
+    def _interrupt(self) -> None:
+        self._engine.interrupt()
+
+    def _listen_to_signals(self) -> None:
+        """Interrupts the streams at the first signal; what a second one does is the guard's business."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            try:
+                self._loop.add_signal_handler(number, self._interrupt)
+            except NotImplementedError:  # Windows
+                signal.signal(number, self._interrupt_from_signal)
+
+    def _interrupt_from_signal(self, number: int, frame: object) -> None:
+        self._loop.call_soon_threadsafe(self._interrupt)
+
+    def _report(self, outcome: RunOutcome, err: Channel) -> int:
+        color = self._request.color and may_color(sys.stderr.isatty())
+        for error in outcome.errors:
+            err.end_line()
+            err.write(error.render(color) + "\n")
+        err.flush()
+        failure = self._out.error
+        if failure is not None and not isinstance(failure, BrokenPipeError):
+            show(f"the output cannot be written: {failure.strerror}.")
+            return exit_codes.SCRIPT_ERROR
+        return _EXIT_CODES[outcome.kind]
+
+
+def _script(name: str) -> Script:
+    if name != "-":
+        return Script(Path(name))
+    if sys.stdin.isatty():
+        sys.stderr.write("geppetto: reading a script from the terminal; Ctrl-D ends it\n")
+    return Script(Path("<stdin>"), source_from_bytes(sys.stdin.buffer.read(), "<stdin>").text)
+
+
+def _root(request: RunRequest, script: Script) -> Path:
+    """The workspace: what was given, or the nearest folder that looks like one, or the current one."""
+    if request.root is not None:
+        root = Path(request.root)
+        if not root.is_dir():
+            raise GeppettoError(f"--root {root}: there is no such folder.")
+        return root
+    here = Path.cwd()
+    if script.text is not None:
+        return here
+    folder = script.path.resolve().parent
+    for at in (folder, *folder.parents):
+        if (at / ".git").exists() or (at / "geppetto.toml").exists():
+            return at
+    return here if folder.is_relative_to(here) else folder
+
+
+def _limits(request: RunRequest, folder: Path) -> Limits:
+    """The defaults, then the settings', then the command line's."""
+    from geppetto.settings.find import is_configured
+
+    limits = Limits()
+    if request.profile is not None or is_configured(folder, os.environ):
+        from geppetto.settings.load import load_settings
+
+        limits = _configured(limits, load_settings(folder, request.profile).steps.limits.model_dump())
+    return replace(limits, **request.limits)
+
+
+_SETTING_OF_LIMIT = {
+    "wall_seconds": "wall_time",
+    "yield_seconds": "turn_time",
+    "heap_bytes": "heap",
+    "memory_bytes": "memory",
+    "output_bytes": "output",
+    "streams": "streams",
+    "tokens": "tokens",
+    "cost_usd": "cost",
+}
+
+
+def _configured(limits: Limits, settings: dict[str, float | None]) -> Limits:
+    given = {
+        name: value for name, key in _SETTING_OF_LIMIT.items() if (value := settings.get(key)) is not None
+    }
+    return replace(limits, **given)

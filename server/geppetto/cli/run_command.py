@@ -1,0 +1,161 @@
+"""`geppetto run`: its options, turned into a request."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from geppetto.cli.request import RunRequest
+
+Runner: TypeAlias = Callable[[RunRequest], int]
+
+_LIMITS = "Limits (none lifts one)"
+_OUTPUT = "Output"
+
+
+def run(
+    context: typer.Context,
+    script: Annotated[str, typer.Argument(metavar="FILE", help="The script; - reads standard input.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=TEXT",
+            help="What the script reads as params.NAME; NAME:=JSON for anything but text.",
+        ),
+    ] = None,
+    params_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Params from a JSON, YAML or TOML file; --param is stronger."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The workspace, which imports may not leave. Default: the project around the script.",
+        ),
+    ] = None,
+    events: Annotated[
+        Literal["jsonl", "text", "yaml"] | None,
+        typer.Option(
+            help="Print the events of all streams; the console goes to standard error.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="With --events: print each event's metadata. Default: for jsonl only.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    no_stream: Annotated[
+        bool,
+        typer.Option(
+            "--no-stream", help="Do not show the text of streams, only the console.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="As --no-stream, and no notices either.", rich_help_panel=_OUTPUT),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option("--no-color", help="No colours; NO_COLOR=1 says the same.", rich_help_panel=_OUTPUT),
+    ] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time for the whole run: 90, 90s, 2m. Default: none.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    yield_timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time without a turn of the event loop. Default: 10s.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory of the process. Default: 3GiB.", rich_help_panel=_LIMITS),
+    ] = None,
+    max_heap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Memory of JavaScript objects. Default: 1GiB.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    max_output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Console and stream text. Default: 64MiB.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    max_streams: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT", help="Streams at the same time. Default: 4096.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT", help="Tokens of all models together. Default: none.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOLLARS", help="Money for all models together. Default: none.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+) -> None:
+    """Run a script and stream what the models say.
+
+    - `geppetto run hello.geppetto.js`
+    - `geppetto run ask.geppetto.js -p question="Why?" -p count:=3`
+    - `geppetto run chat.geppetto.js --events jsonl | jq .type`
+    - `echo 'console.log(1 + 1)' | geppetto run -`
+
+    Ctrl-C interrupts the streams and lets the script finish; a second one kills it.
+    Exit codes: 0 fine, 1 script error, 2 usage, 3 limit, 130 cancelled.
+    """
+    from geppetto.cli.params import read_limits, read_params
+
+    limits = read_limits(
+        {
+            "--timeout": timeout,
+            "--yield-timeout": yield_timeout,
+            "--max-memory": max_memory,
+            "--max-heap": max_heap,
+            "--max-output": max_output,
+            "--max-streams": max_streams,
+            "--max-tokens": max_tokens,
+            "--max-cost": max_cost,
+        }
+    )
+    runner: Runner = context.obj
+    code = runner(
+        RunRequest(
+            script=script,
+            params=read_params(param or [], params_file),
+            profile=profile,
+            root=None if root is None else str(root),
+            limits=limits,
+            events=events,
+            metadata=metadata,
+            show_streams=not (no_stream or quiet),
+            quiet=quiet,
+            color=not no_color,
+        )
+    )
+    raise typer.Exit(code)
