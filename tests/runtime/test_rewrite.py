@@ -1,11 +1,10 @@
 """Async functions are wrapped in place, and every position of the wrapped text leads back."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from geppetto.runtime.rewrite import async_edits
 from geppetto.runtime.source import Edit, EditMap, apply_edits, utf16_length
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def rewritten(text: str) -> str:
@@ -63,7 +62,9 @@ def test_every_position_of_the_rewritten_text_leads_back() -> None:
     made = rewritten(text)
     edits = EditMap(tuple(async_edits(text, "m0")))
     for marker in ("marker1", "marker2", "class A", "await"):
-        assert edits.origin(utf16_length(made[: made.index(marker)])) == utf16_length(text[: text.index(marker)])
+        assert edits.origin(utf16_length(made[: made.index(marker)])) == utf16_length(
+            text[: text.index(marker)]
+        )
 
 
 @given(st.text(alphabet="ab😀\n é", max_size=40), st.data())
@@ -72,7 +73,9 @@ def test_an_edit_map_inverts_any_insertions(text: str, data: st.DataObject) -> N
     # Offsets in the middle of a surrogate pair are no positions of a program.
     starts = [utf16_length(text[:index]) for index in range(len(text) + 1)]
     offsets = sorted(set(data.draw(st.lists(st.sampled_from(starts), max_size=5))))
-    edits = [Edit(offset, 0, data.draw(st.text(alphabet="xyz", min_size=1, max_size=4))) for offset in offsets]
+    edits = [
+        Edit(offset, 0, data.draw(st.text(alphabet="xyz", min_size=1, max_size=4))) for offset in offsets
+    ]
     made = apply_edits(text, edits)
     back = EditMap(tuple(edits))
     assert utf16_length(made) == length + sum(len(edit.text) for edit in edits)

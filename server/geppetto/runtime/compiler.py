@@ -21,7 +21,10 @@ from geppetto.runtime.sourcemap import split_inline_map
 
 _TIMEOUT_SECONDS = 60.0
 _MAX_CACHED_FILES = 1000
-_DIAGNOSTIC = re.compile(r"^(?P<file>.+?)\((?P<line>\d+),(?P<column>\d+)\): error TS(?P<code>1\d{3}): (?P<message>.*)$", re.MULTILINE)
+_DIAGNOSTIC = re.compile(
+    r"^(?P<file>.+?)\((?P<line>\d+),(?P<column>\d+)\): error TS(?P<code>1\d{3}): (?P<message>.*)$",
+    re.MULTILINE,
+)
 _OPTIONS = (
     "--ignoreConfig --module commonjs --moduleResolution bundler --target esnext --noCheck --noLib --noResolve "
     "--allowJs --inlineSourceMap --resolveJsonModule --esModuleInterop --allowImportingTsExtensions "
@@ -93,11 +96,15 @@ def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
             raise ModuleError(match["message"], name="SyntaxError", place=file.place(offset), source=file)
         compiled: list[Compiled] = []
         for name, (path, _) in zip(names, files, strict=True):
-            made = Path(folder, "out", name).with_suffix(".js" if len(path.suffix) < 4 else f".{path.suffix[1]}js")
+            made = Path(folder, "out", name).with_suffix(
+                ".js" if len(path.suffix) < 4 else f".{path.suffix[1]}js"
+            )
             try:
                 compiled.append(Compiled(*split_inline_map(made.read_text("utf-8"))))
             except FileNotFoundError:
-                raise ModuleError(f"The TypeScript compiler made nothing of {path}: {done.stdout.strip()}") from None
+                raise ModuleError(
+                    f"The TypeScript compiler made nothing of {path}: {done.stdout.strip()}"
+                ) from None
         return compiled
 
 

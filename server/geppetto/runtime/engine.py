@@ -212,7 +212,9 @@ class RuntimeEngine:
 
     def _current(self) -> Run:
         if self._run is None or self._closed:
-            raise GeppettoError("The engine is not running: call start() first, and do not use it after close()")
+            raise GeppettoError(
+                "The engine is not running: call start() first, and do not use it after close()"
+            )
         return self._run
 
     @staticmethod

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.modules import CompiledModule, ModuleError
 from geppetto.runtime.output import Place
 from geppetto.runtime.source import OriginalFile
 
-
-_FRAME = re.compile(r"^\s*at (?:(?:async )?(?P<function>.*?) \()?(?:async )?(?P<url>\S+?):(?P<line>\d+):(?P<column>\d+)\)?$")
-_EVAL_HEAD = re.compile(r"^(?P<url>[^\n]*?):(?P<line>\d+): (?P<message>[^\n]*)\n(?P<source>[^\n]*)\n(?P<caret> *)\^")
-_PRELUDE = "geppetto:prelude"
+_FRAME = re.compile(
+    r"^\s*at (?:(?:async )?(?P<function>.*?) \()?(?:async )?(?P<url>\S+?):(?P<line>\d+):(?P<column>\d+)\)?$"
+)
+_EVAL_HEAD = re.compile(
+    r"^(?P<url>[^\n]*?):(?P<line>\d+): (?P<message>[^\n]*)\n(?P<source>[^\n]*)\n(?P<caret> *)\^"
+)
 _CONTEXT_LINES = 2
 
 
@@ -74,7 +75,10 @@ class ScriptError:
             out.append(f"{dim}  --> {plain}{self.place}")
             if self.code_frame is not None:
                 out.extend(self._render_code(red, dim, plain))
-        out.extend(f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){plain}" for frame in self.frames[1:])
+        out.extend(
+            f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){plain}"
+            for frame in self.frames[1:]
+        )
         if self.cause is not None:
             out.append("Caused by " + self.cause.render(color))
         if self.hint:
@@ -155,24 +159,18 @@ class Sources:
     def frames(self, stack: str) -> list[Frame]:
         """The frames of a V8 stack text that lie in user code, mapped to it."""
         found: list[Frame] = []
-        wrapped = False  # the frame before was the wrapper of an async function
         for text in stack.split("\n"):
             match = _FRAME.match(text)
-            if match is None:
+            module = None if match is None else self._by_url.get(match["url"])
+            if match is None or module is None:
                 continue
-            url, function = match["url"], match["function"] or ""
-            if url == _PRELUDE:
-                wrapped = "__geppettoAsync" in function
-                continue
-            place = self.resolve(url, int(match["line"]), int(match["column"]))
-            if place is None:
-                continue
-            if wrapped and found and not found[-1].function:
-                # The body of an async function runs as an arrow inside the wrapper: give it its name.
-                found[-1] = replace(found[-1], function=function)
+            line, column = int(match["line"]) - 1, int(match["column"]) - 1
+            function = match["function"] or module.function_name(line, column)
+            if found and module.is_wrapper(line, column):
+                # The body of an async function runs as an arrow inside its wrapper, which has the name.
+                found[-1] = replace(found[-1], function=found[-1].function or function)
             else:
-                found.append(Frame(function, place))
-            wrapped = False
+                found.append(Frame(function, module.place_of_generated(line, column)))
         return found
 
     def first_place(self, stack: str) -> Place | None:

@@ -17,11 +17,23 @@ from urllib.parse import quote
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.runtime.output import Place
-from geppetto.runtime.rewrite import async_edits
-from geppetto.runtime.source import Edit, EditMap, LineIndex, OriginalFile, apply_edits, v8_line_index
+from geppetto.runtime.rewrite import async_edits, enclosing_function
+from geppetto.runtime.source import (
+    Edit,
+    EditMap,
+    LineIndex,
+    OriginalFile,
+    apply_edits,
+    text_from,
+    utf16_length,
+    v8_line_index,
+)
 from geppetto.runtime.sourcemap import SourceMap
 
 _MODULE_SYNTAX = re.compile(r"\b(?:import|export)\b")
+_DYNAMIC_IMPORT = re.compile(
+    r"""Promise\.resolve\(\)\.then\(\(\) => __importStar\(require\(("[^"\n]*"|'[^'\n]*')\)\)\)"""
+)
 _REQUIRE = re.compile(r"\brequire\b")
 _AWAIT = re.compile(r"\bawait\b")
 _TYPESCRIPT = (".ts", ".mts", ".cts")
@@ -104,6 +116,20 @@ class CompiledModule:
     def _source_map(self) -> SourceMap:
         return SourceMap.parse(self.mappings)
 
+    def is_wrapper(self, line: int, column: int) -> bool:
+        """Whether a position of V8's (from 0) is in text that was put in to wrap an async function."""
+        if line == 0:
+            column -= self._head_length
+        return self._edit_map.is_inserted(self._running_index.offset(line, column))
+
+    def function_name(self, line: int, column: int) -> str:
+        """The name of the async function around a position of V8's (from 0); V8 sees a nameless arrow there."""
+        if line == 0:
+            column -= self._head_length
+        return enclosing_function(
+            self.compiled, self._edit_map.origin(self._running_index.offset(line, column))
+        )
+
     def is_past_end(self, line: int, column: int) -> bool:
         """Whether a position of V8's (from 0) lies behind the user's text, in the wrapper."""
         last, width = self._running_index.position(self._running_index.length)
@@ -117,10 +143,22 @@ class CompiledModule:
 
     def place_of_compiled(self, offset: int) -> Place:
         """The author's place of an offset in ``compiled``."""
+        return self.original.place(self._origin(offset))
+
+    def place_of_specifier(self, specifier: str, offset: int) -> Place:
+        """The author's place of a specifier that ``compiled`` has at an offset.
+
+        A source map knows only where the import statement begins; the specifier stands behind that.
+        """
+        origin = self._origin(offset)
+        behind = text_from(self.original.text, origin)
+        found = min((at for quote in "'\"" if (at := behind.find(quote + specifier + quote)) >= 0), default=0)
+        return self.original.place(origin + utf16_length(behind[:found]))
+
+    def _origin(self, offset: int) -> int:
         if not self.mappings:
-            return self.original.place(offset)
-        line, column = self._source_map.origin(*self._compiled_index.position(offset))
-        return self.original.place(self.original.v8_index.offset(line, column))
+            return offset
+        return self.original.v8_index.offset(*self._source_map.origin(*self._compiled_index.position(offset)))
 
 
 @dataclass(frozen=True)
@@ -140,7 +178,7 @@ def read_source(path: Path, name: str | None = None) -> OriginalFile:
     """Reads a script.
 
     Raises:
-        ModuleError: it does not exist, is a folder, is not UTF-8 text, is empty or too large.
+        ModuleError: it does not exist, is a folder, is not UTF-8 text, or is too large.
     """
     shown = name or str(path)
     try:
@@ -159,7 +197,7 @@ def read_source(path: Path, name: str | None = None) -> OriginalFile:
 
 
 def source_from_bytes(data: bytes, name: str) -> OriginalFile:
-    """The script in some bytes; refuses what is not UTF-8 text or is empty."""
+    """The script in some bytes; refuses what is not UTF-8 text."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -168,8 +206,6 @@ def source_from_bytes(data: bytes, name: str) -> OriginalFile:
         ) from None
     if "\0" in text:
         raise ModuleError(f"{name} is not a text file: it has a zero byte at offset {text.index(chr(0))}")
-    if not text.strip():
-        raise ModuleError(f"{name} is empty: there is nothing to run", hint="'geppetto init' writes a first script.")
     return OriginalFile(name, text)
 
 
@@ -216,6 +252,9 @@ def load_program(script: Script, root: Path, first_unit: int = 0) -> Program:
         if script.text is None
         else source_from_bytes(script.text.encode("utf-8", "surrogatepass"), str(script.path))
     )
+    if not original.text.strip():
+        hint = "'geppetto init' writes a first script."
+        raise ModuleError(f"{script.path} is empty: there is nothing to run", hint=hint)
     units: dict[Path, str] = {main: f"m{first_unit}"}
     modules: list[CompiledModule] = []
     data: dict[str, JsonValue] = {}
@@ -257,13 +296,16 @@ def needs_compiler(path: Path, text: str) -> bool:
         return False
     from geppetto.runtime.syntax import parse, walk
 
-    return any(node.type in ("import_statement", "export_statement", "import") for node in walk(parse(text, "javascript")))
+    return any(
+        node.type in ("import_statement", "export_statement", "import")
+        for node in walk(parse(text, "javascript"))
+    )
 
 
 def _module(
     unit: str, path: Path, original: OriginalFile, compiled: str, mappings: str, root: Path
 ) -> CompiledModule:
-    edits = async_edits(compiled, unit)
+    edits = sorted([*async_edits(compiled, unit), *_import_edits(compiled)], key=lambda edit: edit.offset)
     if compiled.startswith("#!"):
         edits.insert(0, Edit(0, 2, "//"))
     module = CompiledModule(
@@ -280,9 +322,21 @@ def _module(
         try:
             module.requires[specifier] = _resolve(specifier, path, root)
         except ModuleError as error:
-            place = module.place_of_compiled(offset)
+            place = module.place_of_specifier(specifier, offset)
             raise ModuleError(str(error), place=place, source=original, hint=error.hint) from None
     return module
+
+
+def _import_edits(compiled: str) -> list[Edit]:
+    """Dynamic imports, as the compiler writes them, go to the prelude, which can await the module."""
+    return [
+        Edit(
+            utf16_length(compiled[: match.start()]),
+            utf16_length(match[0]),
+            f"require.import({match[1]}).then(__importStar)",
+        )
+        for match in _DYNAMIC_IMPORT.finditer(compiled)
+    ]
 
 
 def _url(path: Path) -> str:
@@ -332,8 +386,8 @@ def _has_top_level_await(compiled: str) -> bool:
     pending = [parse(compiled, "javascript")]
     while pending:
         node = pending.pop()
-        if node.type == "await_expression":
-            return True
+        if node.type == "await_expression" or (node.type == "identifier" and _node_text(node) == "await"):
+            return True  # outside an async function the grammar takes ``await (x)`` for a call
         if node.type == "for_in_statement" and any(child.type == "await" for child in node.children):
             return True
         if node.type == "ERROR":
@@ -345,7 +399,7 @@ def _has_top_level_await(compiled: str) -> bool:
 def _place_of_specifier(module: CompiledModule, specifier: str) -> Place | None:
     for found, offset in _required(module.compiled):
         if found == specifier:
-            return module.place_of_compiled(offset)
+            return module.place_of_specifier(specifier, offset)
     return None
 
 
@@ -365,7 +419,9 @@ def _resolve(specifier: str, importer: Path, root: Path) -> Path:
                     hint="Move the file into the workspace, or name a wider one with --root.",
                 )
             if real.suffix not in (*_TYPESCRIPT, *_JAVASCRIPT, ".json"):
-                raise ModuleError(f"Cannot import '{specifier}': only .js, .ts and .json files can be imported")
+                raise ModuleError(
+                    f"Cannot import '{specifier}': only .js, .ts and .json files can be imported"
+                )
             return real
     raise ModuleError(
         f"Cannot find '{specifier}' from {importer.name}",

@@ -39,7 +39,9 @@ def async_edits(text: str, unit: str) -> list[Edit]:
         keyword = _async_keyword(node)
         if keyword is None or node.has_error:
             continue
-        made = _wrap_arrow(node, unit) if node.type == "arrow_function" else _wrap_function(node, keyword, unit)
+        made = (
+            _wrap_arrow(node, unit) if node.type == "arrow_function" else _wrap_function(node, keyword, unit)
+        )
         # Where two functions end at the same offset the inner one closes first.
         edits += ((edit.offset, -order if closes else order, edit) for edit, closes in made)
     edits.sort(key=lambda item: item[:2])
@@ -84,3 +86,19 @@ def _merge(edits: Iterator[Edit]) -> list[Edit]:
         else:
             merged.append(edit)
     return merged
+
+
+def enclosing_function(text: str, offset: int) -> str:
+    """The name of the innermost function around an offset, if that function is async and has a name."""
+    from geppetto.runtime.syntax import parse
+
+    node = parse(text, "javascript").descendant_for_byte_range(offset * 2, offset * 2)
+    while node is not None and node.type != "arrow_function" and node.type not in _FUNCTIONS:
+        node = node.parent
+    if node is None or _async_keyword(node) is None:
+        return ""
+    named = node.parent if node.type == "arrow_function" else node
+    name = (
+        named.child_by_field_name("name") or named.child_by_field_name("key") if named is not None else None
+    )
+    return name.text.decode("utf-16-le") if name is not None and name.text is not None else ""

@@ -63,6 +63,7 @@ class Run:
         self._tools = ScriptTools(inbox.put, engine.python_tools)
         self._streams = self._new_streams()
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._idle_timers: set[int] = set()  # those that do not keep the run alive
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._ended: asyncio.Event = asyncio.Event()
         self._kind: OutcomeKind | None = None
@@ -97,7 +98,9 @@ class Run:
         self._main_started = self._main_settled = False
         self._errors = []
         self._ended.clear()
-        self._engine.base_folder = script.path.parent if script.path.is_absolute() else self._engine.base_folder
+        self._engine.base_folder = (
+            script.path.parent if script.path.is_absolute() else self._engine.base_folder
+        )
         wall = self._engine.limits.wall_seconds
         alarm = None if wall is None else loop.call_later(wall, self._out_of_time, wall)
         try:
@@ -159,6 +162,7 @@ class Run:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._idle_timers.clear()
         for call in self._calls.values():
             call.cancel()
         self._calls.clear()
@@ -281,7 +285,7 @@ class Run:
         if self._stopping is not None:
             if not len(self._streams):
                 self._end_stopping()
-        elif not (self._timers or self._calls or len(self._streams)):
+        elif not (len(self._timers) > len(self._idle_timers) or self._calls or len(self._streams)):
             if self._main_settled:
                 self._end("ok")
             elif self._main_started:
@@ -335,8 +339,10 @@ class Run:
             call.cancel()
 
     def _on_timer(self, fields: list[JsonValue]) -> None:
-        number, delay = fields
+        number, delay, *keeps_alive = fields
         key = int(cast(int, number))
+        if keeps_alive == [False]:
+            self._idle_timers.add(key)
         loop = asyncio.get_running_loop()
         # Timers of equal delay go off in the order they were set; the loop alone does not promise that.
         self._timer_ticks += 1
@@ -345,10 +351,13 @@ class Run:
 
     def _timer_due(self, number: int) -> None:
         self._timers.pop(number, None)
+        self._idle_timers.discard(number)
         self._inbox.put(Alone(f'["timer",{number}]'))
 
     def _on_untimer(self, fields: list[JsonValue]) -> None:
-        timer = self._timers.pop(int(cast(int, fields[0])), None)
+        key = int(cast(int, fields[0]))
+        self._idle_timers.discard(key)
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
 
@@ -365,7 +374,9 @@ class Run:
         self._fail(self._sources.script_error(fields[0]))
 
     def _on_unhandled(self, fields: list[JsonValue]) -> None:
-        error = self._sources.script_error(fields[0], context="unhandled rejection", code="unhandled-rejection")
+        error = self._sources.script_error(
+            fields[0], context="unhandled rejection", code="unhandled-rejection"
+        )
         self._fail(error)
 
     def _on_uncaught(self, fields: list[JsonValue]) -> None:
@@ -379,7 +390,9 @@ class Run:
     def _on_unobserved(self, fields: list[JsonValue]) -> None:
         _, text, stack = fields
         info: JsonObject = {"name": "StreamError", "message": text, "stack": stack}
-        error = self._sources.script_error(info, context="nothing in the script observed it", code="stream-error")
+        error = self._sources.script_error(
+            info, context="nothing in the script observed it", code="stream-error"
+        )
         if self._stopping is None:
             self._errors.append(error)
 
@@ -416,7 +429,7 @@ class Run:
     async def _answer_sync(self, method: str, arguments: list[JsonValue]) -> JsonValue:
         """Answers what the script asks while it waits in the middle of a turn."""
         if method == "flush":
-            self._handle_all(as_list(arguments[0]))
+            self._handle_all(arguments)
             return None
         if method == "run-step":
             return await self._run_step(arguments)

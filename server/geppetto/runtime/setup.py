@@ -222,7 +222,7 @@ def setup_standard(
     return setup
 
 
-def chat_input(value: JsonValue) -> Any:  # noqa: ANN401 - str or Conversation; the model is not imported here
+def chat_input(value: JsonValue) -> Any:
     """What a script passes to a chat step: a text, or ``{"conversation": [messages]}``."""
     if isinstance(value, str):
         return value
@@ -231,5 +231,6 @@ def chat_input(value: JsonValue) -> Any:  # noqa: ANN401 - str or Conversation; 
 
         return from_wire(messages)
     raise GeppettoError(
-        "A chat step takes a string or a Conversation", hint="const conv = new Conversation(); conv.addMessage(…)"
+        "A chat step takes a string or a Conversation",
+        hint="const conv = new Conversation(); conv.addMessage(…)",
     )

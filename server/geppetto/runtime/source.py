@@ -23,6 +23,13 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def text_from(text: str, offset: int) -> str:
+    """The part of a text from a UTF-16 offset on."""
+    if text.isascii():
+        return text[offset:]
+    return text.encode("utf-16-le", "surrogatepass")[offset * 2 :].decode("utf-16-le", "surrogatepass")
+
+
 class LineIndex:
     """Turns UTF-16 offsets into (line, column), both from 0, and back."""
 
@@ -94,6 +101,11 @@ class EditMap:
             return offset
         # Inside inserted text, the place meant is where it was inserted.
         return max(offset - self._shift[index], self.edits[index].offset + self.edits[index].removed)
+
+    def is_inserted(self, offset: int) -> bool:
+        """Whether an offset of the edited text lies in text that an edit put there."""
+        index = bisect_right(self._made, offset) - 1
+        return index >= 0 and offset < self._made[index] + utf16_length(self.edits[index].text)
 
 
 def apply_edits(text: str, edits: list[Edit]) -> str:

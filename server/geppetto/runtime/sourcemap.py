@@ -8,7 +8,9 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-_INLINE = re.compile(r"^//# sourceMappingURL=data:application/json;base64,([A-Za-z0-9+/=]+)\s*$", re.MULTILINE)
+_INLINE = re.compile(
+    r"^//# sourceMappingURL=data:application/json;base64,([A-Za-z0-9+/=]+)\s*$", re.MULTILINE
+)
 _DIGIT = {
     character: value
     for value, character in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")

@@ -40,7 +40,9 @@ class ScriptTools:
 
     def definitions(self) -> list[ToolDefinition]:
         inherited = self.python.definitions() if self.python else []
-        return [tool for tool in inherited if tool.name not in self._definitions] + [*self._definitions.values()]
+        return [tool for tool in inherited if tool.name not in self._definitions] + [
+            *self._definitions.values()
+        ]
 
     async def call(self, name: str, arguments: JsonValue) -> JsonValue:
         if name not in self._definitions and self.python is not None:
