@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import RunScript
+from tests.runtime.conftest import RunScript
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:

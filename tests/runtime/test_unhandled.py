@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import RunScript
+from tests.runtime.conftest import RunScript
 
 FAIL = "const fail = async () => { await null; throw new Error('lost') }\n"
 

@@ -20,6 +20,7 @@ from geppetto.runtime.streams import StepBinding
 
 if TYPE_CHECKING:
     from geppetto.settings.models import EmbeddingsSettings, StepSettings
+    from geppetto.steps.chat.factory import ScriptShelf
     from geppetto.steps.step import Step
 
 In = TypeVar("In")
@@ -102,7 +103,7 @@ def setup_conversation() -> SetupFunction:
         async def image(arguments: list[JsonValue]) -> JsonValue:
             from geppetto.conversation.images import load_image
 
-            return load_image(str(arguments[0]), engine.base_folder).to_wire()
+            return dict[str, JsonValue](load_image(str(arguments[0]), engine.base_folder).to_wire())
 
         engine.install("conversation")
         engine.register_call("image", image)
@@ -154,6 +155,7 @@ def setup_chat_step_factory(
 
     def setup(engine: RuntimeEngine) -> None:
         told = False
+        shelf: ScriptShelf | None = None
 
         def notice(text: str) -> None:
             nonlocal told
@@ -162,17 +164,27 @@ def setup_chat_step_factory(
                 engine.notice(text)
 
         def make(options: JsonObject) -> Step[Any, Any]:
-            from geppetto.steps.chat.factory import create_chat_step
+            from geppetto.steps.chat.factory import ScriptShelf, create_chat_step
 
+            nonlocal shelf
+            shelf = shelf or ScriptShelf()
             chosen = dict(options)
             profile = chosen.pop("profile", None)
             if profile is not None and not isinstance(profile, str):
                 raise GeppettoError(f"profile is a name, not {profile!r}")
-            return create_chat_step(settings(profile), chosen, notice=notice, folder=engine.base_folder)
+            return create_chat_step(
+                settings(profile), chosen, notice=notice, folder=engine.base_folder, scripts=shelf
+            )
 
-        types = {"input_type": "string | Conversation", "output_type": "string"}
-        engine.register_step("chatStep", StepBinding(make, chat_input, **types))
-        engine.register_step("ChatStepFactory", StepBinding(make, chat_input, factory=True, **types))
+        for name in ("chatStep", "ChatStepFactory"):
+            binding = StepBinding(
+                make,
+                chat_input,
+                input_type="string | Conversation",
+                output_type="string",
+                factory=name == "ChatStepFactory",
+            )
+            engine.register_step(name, binding)
 
     return setup
 
