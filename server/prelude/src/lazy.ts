@@ -1,36 +1,79 @@
 /**
  * Pieces that most scripts do not need, loaded when first used.
  *
- * Each is bundled on its own and carried as a string: V8 skips over a string far quicker than over code, and start-up
- * time is a feature.
+ * Each is bundled on its own and carried in the comment of a function: V8 skips over a comment far quicker than over
+ * code, or even a string, and start-up time is a feature.
  */
-import inspectSource from "lazy:inspect";
+import encodingPiece from "lazy:encoding";
+import eventsPiece from "lazy:events";
+import inspectPiece from "lazy:inspect";
+import webPiece from "lazy:web";
 import { hide } from "./errors";
-import { defineProperty } from "./primordials";
+import { defineProperty, functionToString, getOwnPropertyDescriptor, stringReplaceAll, stringSlice } from "./primordials";
 
 export type Inspect = Pick<typeof import("node-inspect-extracted"), "inspect" | "formatWithOptions">;
 
 const evaluate = globalThis.eval;
 
-function lazily<Piece>(source: string): () => Piece {
+/** What stands around a piece in the source of its function, and for a comment's end within it. */
+const OPENING = "function(){/*";
+const CLOSING = "*/}";
+const COMMENT_END = "*~/";
+
+function lazily<Piece>(carrier: () => void): () => Piece {
   let piece: Piece | undefined;
-  return () => (piece ??= evaluate(source) as Piece);
+  return () => (piece ??= load<Piece>(unpack(functionToString(carrier))));
 }
 
-export const loadInspect = lazily<Inspect>(inspectSource);
+function load<Piece>(source: string): Piece {
+  const { prototype } = Function;
+  const before = getOwnPropertyDescriptor(prototype, "toString")!;
+  try {
+    return evaluate(source) as Piece;
+  } finally {
+    // core-js replaces it, to pass its functions off as built in.
+    defineProperty(prototype, "toString", before);
+  }
+}
 
-/** A global that is made when it is first read; assigning to it replaces it, as with any other. */
-export function lazyGlobal(name: string, load: () => unknown): void {
-  defineProperty(globalThis, name, {
-    configurable: true,
-    enumerable: false,
-    get() {
-      const value = load();
-      hide(globalThis, name, value);
-      return value;
-    },
-    set(value: unknown) {
-      hide(globalThis, name, value);
-    },
-  });
+function unpack(source: string): string {
+  return stringReplaceAll(stringSlice(source, OPENING.length, -CLOSING.length), COMMENT_END, "*/");
+}
+
+export const loadEncoding = lazily<typeof import("./lazy-pieces/encoding")>(encodingPiece);
+export const loadEvents = lazily<typeof import("./lazy-pieces/events")>(eventsPiece);
+export const loadInspect = lazily<Inspect>(inspectPiece);
+export const loadWeb = lazily<typeof import("./lazy-pieces/web")>(webPiece);
+
+/**
+ * Globals that are made when one of them is first read; assigning to one replaces it, as with any other.
+ *
+ * They are out of the way while they load: a polyfill asks what the platform has already.
+ */
+export function lazyGlobals<Name extends string>(
+  names: readonly Name[],
+  load: () => Readonly<Record<Name, unknown>>,
+): void {
+  let pending: readonly Name[] = names;
+  const settle = (name: Name, value: unknown): void => {
+    pending = pending.filter((other) => other !== name);
+    hide(globalThis, name, value);
+  };
+  for (const name of names) {
+    defineProperty(globalThis, name, {
+      configurable: true,
+      enumerable: false,
+      get() {
+        const wanted = pending;
+        pending = [];
+        for (const other of wanted) hide(globalThis, other, undefined);
+        const values = load();
+        for (const other of wanted) hide(globalThis, other, values[other]);
+        return values[name];
+      },
+      set(value: unknown) {
+        settle(name, value);
+      },
+    });
+  }
 }

@@ -1,16 +1,19 @@
 /** Installs the prelude: the globals of a bare script, and `__geppetto`, the host's end of the port. */
+import { abortClasses } from "./abort";
+import { answerCall } from "./calls";
 import { consoleObject, useColors } from "./console";
-import { encodeError, hide } from "./errors";
-import type { HostErrorInfo } from "./errors";
+import { argumentError, encodeError, hide, type HostErrorInfo } from "./errors";
 import type { WireEvent } from "./events";
+import { Conversation } from "./conversation";
+import { makeEmbeddings, sendEmbeddings } from "./embeddings";
+import { lazyGlobals, loadEncoding, loadWeb } from "./lazy";
 import { define, defineJson, runMain } from "./modules";
 import { beginTurn, post, sab, takeQueued } from "./port";
-import { defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
+import { dateNow, defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
 import { installPromises, reportUnhandled, soon } from "./promises";
 import { stepGlobal, type StepInfo } from "./steps";
 import { cancelAllStreams, receiveEvent, reportUnobservedErrors } from "./stream";
 import { clearTimer, fireTimer, setImmediate, setInterval, setTimeout } from "./timers";
-import { argumentError } from "./errors";
 import { defineTool, runTool } from "./tools";
 
 interface Boot {
@@ -36,6 +39,10 @@ function handle(message: HostMessage): void {
   switch (message[0]) {
     case "ev":
       return receiveEvent(message[1], message[2]);
+    case "ok":
+      return answerCall(message[1], (call) => call.succeed(message[2]));
+    case "err":
+      return answerCall(message[1], (call) => call.fail(message[2]));
     case "timer":
       return fireTimer(message[1]);
     case "tool":
@@ -63,6 +70,7 @@ function turn(text: string): string {
 }
 
 function drain(): string {
+  sendEmbeddings();
   reportUnobservedErrors();
   reportUnhandled();
   return takeQueued();
@@ -73,6 +81,10 @@ function boot(config: Boot): void {
   hide(globalThis, "params", deepFreeze(config.params ?? {}));
   for (const step of config.steps ?? []) hide(globalThis, step.global, stepGlobal(step));
   const installs = config.installs ?? [];
+  if (installs.includes("conversation")) hide(globalThis, "Conversation", Conversation);
+  if (installs.includes("embeddings") && config.embeddings != null) {
+    hide(globalThis, "embeddings", makeEmbeddings(config.embeddings));
+  }
   if (installs.includes("done")) hide(globalThis, "done", done);
   if (installs.includes("tools")) hide(globalThis, "defineTool", defineTool);
 }
@@ -90,6 +102,20 @@ function queueMicrotask(callback: unknown): void {
       post("uncaught", encodeError(error), '"microtask"');
     }
   });
+}
+
+/** Milliseconds since the script's start that never run backwards, at the resolution of V8's clock. */
+function makePerformance(): Performance {
+  const timeOrigin = dateNow();
+  let latest = 0;
+  return {
+    timeOrigin,
+    now() {
+      const now = dateNow() - timeOrigin;
+      if (now > latest) latest = now;
+      return latest;
+    },
+  };
 }
 
 function deepFreeze<Value>(value: Value): Value {
@@ -114,11 +140,15 @@ for (const [name, value] of Object.entries({
   setImmediate,
   clearImmediate: clearTimer,
   queueMicrotask,
+  performance: makePerformance(),
 })) {
   // mini-racer's own timers cannot be redefined, only assigned to.
   if (getOwnPropertyDescriptor(globalThis, name)?.configurable === false) globals[name] = value;
   else hide(globalThis, name, value);
 }
+lazyGlobals(["AbortController", "AbortSignal", "Event", "EventTarget"], abortClasses);
+lazyGlobals(["TextDecoder", "TextEncoder"], loadEncoding);
+lazyGlobals(["atob", "btoa", "DOMException", "structuredClone", "URL", "URLSearchParams"], loadWeb);
 defineProperty(globalThis, "__geppetto", {
   value: freeze({ turn, drain, define, defineJson, sab }),
   enumerable: false,

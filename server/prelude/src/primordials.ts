@@ -48,6 +48,7 @@ export const stringReplaceAll = uncurryThis(
 );
 export const charCodeAt = uncurryThis(String.prototype.charCodeAt);
 export const numberToString = uncurryThis(Number.prototype.toString);
+export const functionToString = uncurryThis(Function.prototype.toString);
 export const dateToISOString = uncurryThis(Date.prototype.toISOString);
 export const hasOwn = Object.hasOwn;
 

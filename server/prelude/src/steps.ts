@@ -2,9 +2,10 @@
 import { argumentError, callerFrames, hide, hostError } from "./errors";
 import type { WireEvent } from "./events";
 import { EventReader } from "./events";
+import { newID } from "./ids";
 import { encodeInput, encodeJson } from "./input";
 import { callSync, post } from "./port";
-import { floor, isArray, numberToString, objectKeys, quote, random, table } from "./primordials";
+import { isArray, objectKeys, quote, table } from "./primordials";
 import { deferred, track } from "./promises";
 import {
   checkBufferSize,
@@ -192,17 +193,6 @@ function checkSignal(value: unknown): AbortSignal {
     throw argumentError("signal", "an AbortSignal", value);
   }
   return signal as AbortSignal;
-}
-
-/** A random (version 4) UUID. */
-export function newID(): string {
-  let id = "";
-  for (let i = 0; i < 32; i++) {
-    if (i === 8 || i === 12 || i === 16 || i === 20) id += "-";
-    const digit = i === 12 ? 4 : i === 16 ? 8 + floor(random() * 4) : floor(random() * 16);
-    id += numberToString(digit, 16);
-  }
-  return id;
 }
 
 /** The global of a step the host offers: the step itself, or the class of its factory. */

@@ -1,0 +1,1 @@
+export { Event, EventTarget, setErrorHandler, setWarningHandler } from "event-target-shim";
