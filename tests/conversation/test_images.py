@@ -1,6 +1,8 @@
 import base64
 import os
 import struct
+import subprocess
+import sys
 import tempfile
 import zlib
 from pathlib import Path
@@ -249,3 +251,14 @@ def test_no_text_leads_to_anything_but_an_image_or_an_image_error(text: str) -> 
             load_image(path, Path("/nonexistent"))
         except ImageError:
             continue
+
+
+def test_looking_at_images_needs_no_heavy_imports() -> None:
+    code = (
+        "import sys; import geppetto.conversation.images\n"
+        "print([name for name in ('pydantic', 'http.client', 'asyncio', 'json') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from geppetto.errors import GeppettoError
 
@@ -193,6 +192,9 @@ def _from_file(path: Path) -> Image:
 
 
 def _path_of(url: str) -> Path:
+    # It brings a whole HTTP client along, and file URLs are rare.
+    from urllib.request import url2pathname
+
     try:
         parts = urlsplit(url)
     except ValueError as error:

@@ -6,8 +6,18 @@ default, so that `StepSettings()` is what an empty machine has: chat by echo, em
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 ChatProvider: TypeAlias = Literal["echo", "scripted", "openai", "claude", "ollama"]
@@ -32,6 +42,20 @@ def _from_its_folder(value: object, info: ValidationInfo) -> object:
 def _key(value: object) -> object:
     """A key is pasted with the line end after it more often than not."""
     return value.strip() if isinstance(value, str) else value
+
+
+def _address(value: str) -> str:
+    """An http(s) URL without credentials, which would be shown wherever the address is."""
+    try:
+        url = urlsplit(value)
+        good = url.scheme in ("http", "https") and url.hostname and "@" not in url.netloc and url.port != 0
+    except ValueError:
+        good = False
+    if not good or any(char.isspace() for char in value):
+        raise PydanticCustomError(
+            "address", "should be an address such as http://localhost:8000/v1, with no name or password in it"
+        )
+    return value
 
 
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
@@ -105,7 +129,7 @@ class ServiceSettings(Section):
     api_key: Annotated[SecretStr, BeforeValidator(_key), Field(min_length=1)] | None = Field(
         default=None, description="The key. An environment variable is the best place."
     )
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$")] | None = Field(
+    base_url: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None, description="Address of the service, or of a compatible one."
     )
 

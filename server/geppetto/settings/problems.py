@@ -48,8 +48,8 @@ def _message(details: "ErrorDetails", model: type[BaseModel]) -> str:
             return f"{_shown(details)} is not allowed; allowed: {', '.join(allowed)}{hint}"
         case "model_type" | "dict_type":
             return f"should be a table, as in [{'.'.join(map(str, location))}]"
-        case "string_pattern_mismatch" if location[-1] == "base_url":
-            return "should be an address such as http://localhost:8000/v1, with no name or password in it"
+        case "byte_size" | "byte_size_unit":
+            return f"should be a size such as 512MiB, not {_shown(details)}"
         case _:
             said = details["msg"].removeprefix("Input ")
             return said if _may_be_secret(location) else f"{said}, not {_shown(details)}"
