@@ -10,6 +10,7 @@ from geppetto.steps.errors import ErrorKind, StepError
 from geppetto.steps.tools import ToolUse
 
 if TYPE_CHECKING:
+    from geppetto.events.models import EventMetadata
     from geppetto.steps.run import StepRun
 
 
@@ -24,20 +25,27 @@ class EchoStep(ChatStep):
         parameters: ChatParameters | None = None,
         *,
         delay: float = 0.0,
-        on_use: Callable[[], None] | None = None,
+        on_first_use: Callable[[], None] | None = None,
     ) -> None:
         """
         Args:
             delay: seconds before each word.
-            on_use: called at the beginning of each run.
+            on_first_use: called once, when the step is run for the first time.
         """
         super().__init__(parameters)
         self._delay = delay
-        self._on_use = on_use
+        self._on_first_use = on_first_use
+
+    def describe(self) -> "EventMetadata":
+        meta = super().describe()
+        # Whatever model was asked for, it is echo that answers.
+        meta.engine = self.default_model
+        return meta
 
     async def round(self, run: "StepRun", request: ChatRequest) -> list[ToolUse]:
-        if self._on_use is not None:
-            self._on_use()
+        if self._on_first_use is not None:
+            told, self._on_first_use = self._on_first_use, None
+            told()
         texts = request.user_texts
         if not texts:
             raise StepError("there is no user message to echo", kind=ErrorKind.INVALID_INPUT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from geppetto.json_value import JsonObject
 from geppetto.steps.errors import ErrorKind, StepError
 from geppetto.steps.step import Step
-from geppetto.steps.tools import ToolDefinition, ToolUse
+from geppetto.steps.tools import SelectedTools, ToolDefinition, ToolUse
 
 if TYPE_CHECKING:
     from geppetto.conversation.models import ChatMessage, Message
@@ -26,6 +26,9 @@ class ChatParameters:
     """How to ask a model. None leaves the choice to the provider.
 
     Attributes:
+        seed: asks for the same answer to the same request, from providers that can.
+        response_schema: a JSON schema that the answer must fit; the answer is then JSON.
+        tools: the names of those tools of the context that the model may call; None for all.
         max_tool_rounds: how often a model may call tools, in one or several calls at a time, before
             it has to answer.
         tool_timeout: seconds one call may take; None waits until the step is cancelled.
@@ -36,6 +39,9 @@ class ChatParameters:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    seed: int | None = None
+    response_schema: JsonObject | None = None
+    tools: tuple[str, ...] | None = None
     max_tool_rounds: int = 16
     tool_timeout: float | None = None
 
@@ -103,8 +109,10 @@ class ChatStep(Step[ChatInput, "ChatMessage"]):
 
         messages = _messages(input)
         parent = run.ctx.parent_id or (messages[-1].id if messages else "")
-        tools = run.ctx.tools.definitions() if run.ctx.tools else []
-        request = ChatRequest(messages, tools, 0, [])
+        box = run.ctx.tools
+        if self.parameters.tools is not None:
+            box = SelectedTools(box, self.parameters.tools)
+        request = ChatRequest(messages, box.definitions() if box else [], 0, [])
         said = 0
         while uses := await self.round(run, request):
             if request.round >= self.parameters.max_tool_rounds:
@@ -113,7 +121,7 @@ class ChatStep(Step[ChatInput, "ChatMessage"]):
                     f" {self.parameters.max_tool_rounds} are allowed",
                     kind=ErrorKind.TOOL_ROUNDS,
                 )
-            outcomes = await answer_tool_calls(run, run.ctx.tools, uses, timeout=self.parameters.tool_timeout)
+            outcomes = await answer_tool_calls(run, box, uses, timeout=self.parameters.tool_timeout)
             request = _next_request(request, run.text[said:], outcomes)
             said = len(run.text)
             run.new_paragraph()

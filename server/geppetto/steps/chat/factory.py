@@ -1,0 +1,150 @@
+"""From settings and options to a chat step."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.settings.models import ChatSettings, StepSettings
+from geppetto.steps.chat.echo import EchoStep
+from geppetto.steps.chat.script import Script
+from geppetto.steps.chat.scripted import ScriptedStep, ScriptPlayer
+from geppetto.steps.chat.step import ChatParameters, ChatStep
+from geppetto.steps.errors import ErrorKind, StepError
+
+ECHO_NOTICE = (
+    "No model is configured, so chatStep answers by echo. "
+    "Set [chat] provider in geppetto.toml, or GEPPETTO_CHAT_PROVIDER, to choose one."
+)
+
+_OWN_OPTIONS = ("pace", "tools", "max_tool_rounds", "tool_timeout")
+
+
+class ScriptShelf:
+    """The scripts that were played, by file: each is read once, and its responses counted over all its steps."""
+
+    def __init__(self) -> None:
+        self._players = dict[Path, ScriptPlayer]()
+
+    def player(self, path: Path) -> ScriptPlayer:
+        """
+        Raises:
+            ScriptError: the file cannot be read or played.
+        """
+        if path not in self._players:
+            self._players[path] = ScriptPlayer(Script.load(path))
+        return self._players[path]
+
+
+def create_chat_step(
+    settings: StepSettings | None,
+    options: Mapping[str, JsonValue] | None = None,
+    *,
+    notice: Callable[[str], None] | None = None,
+    folder: Path | None = None,
+    scripts: ScriptShelf | None = None,
+) -> ChatStep:
+    """Make a chat step.
+
+    Args:
+        settings: None where nothing is configured: then echo answers, and `notice` is told when it does.
+        options: for this step alone, over the settings; in camelCase or snake_case: those of the `[chat]` settings,
+            `tools` (names of the tools to offer; all by default), `max_tool_rounds`, `tool_timeout` (seconds) and
+            `pace` (of a script). A `script` without a `provider` means the scripted one.
+        notice: called with a text for the user, when the step answers by unconfigured echo for the first time.
+            Whoever makes many such steps shows it once.
+        folder: what a relative `script` option is relative to.
+        scripts: scripts read before; steps that share it share the counts of used responses.
+
+    Raises:
+        StepError: an unknown option, a value that is not allowed, an unusable script.
+    """
+    chosen = _snake_case(options or {})
+    chat = _merged(settings.chat if settings else ChatSettings(), chosen, folder)
+    parameters = ChatParameters(
+        model=chat.model,
+        temperature=chat.temperature,
+        top_p=chat.top_p,
+        max_tokens=chat.max_tokens,
+        stop=chat.stop,
+        tools=_names(chosen.get("tools")),
+        max_tool_rounds=_count(chosen, "max_tool_rounds", ChatParameters.max_tool_rounds),
+        tool_timeout=_number(chosen, "tool_timeout"),
+    )
+    match chat.provider:
+        case "echo":
+            told = None
+            if settings is None and "provider" not in chosen and notice is not None:
+                told = partial(notice, ECHO_NOTICE)
+            return EchoStep(parameters, delay=chat.delay, on_first_use=told)
+        case "scripted":
+            if chat.script is None:
+                raise _wrong("the scripted provider needs a `script`: the YAML or JSON file that it plays")
+            player = (scripts or ScriptShelf()).player(chat.script)
+            delay = chat.delay if "delay" in chosen else None
+            return ScriptedStep(player, parameters, pace=_number(chosen, "pace"), delay=delay)
+        case provider:
+            raise _wrong(
+                f"the provider {provider} is not available in this version; there are: echo, scripted"
+            )
+
+
+def _snake_case(options: Mapping[str, JsonValue]) -> JsonObject:
+    allowed = (*ChatSettings.model_fields, *_OWN_OPTIONS)
+    chosen: JsonObject = {}
+    for name, value in options.items():
+        snake = re.sub(r"(?<=[a-z])[A-Z]", lambda match: "_" + match.group().lower(), name)
+        if snake not in allowed:
+            close = difflib.get_close_matches(snake, allowed, n=1)
+            meant = f", did you mean {close[0]}?" if close else ";"
+            raise _wrong(f"there is no option {name!r}{meant} the options are: {', '.join(allowed)}")
+        if value is not None:
+            chosen[snake] = value
+    return chosen
+
+
+def _merged(chat: ChatSettings, chosen: JsonObject, folder: Path | None) -> ChatSettings:
+    over = {name: value for name, value in chosen.items() if name not in _OWN_OPTIONS}
+    if "script" in over:
+        over.setdefault("provider", "scripted")
+    values = {**chat.model_dump(), **over}
+    try:
+        return ChatSettings.model_validate(values, context={"base": folder} if folder else None)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise _wrong(f"the option {name} is {first.get('input')!r}: {first['msg']}") from error
+
+
+def _names(value: JsonValue) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        names = [name for name in value if isinstance(name, str)]
+        if len(names) == len(value):
+            return tuple(names)
+    raise _wrong(f"the option tools is a list of names of tools, not {value!r}")
+
+
+def _number(chosen: JsonObject, name: str) -> float | None:
+    value = chosen.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise _wrong(f"the option {name} is a number from 0, not {value!r}")
+    return float(value)
+
+
+def _count(chosen: JsonObject, name: str, default: int) -> int:
+    value = chosen.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong(f"the option {name} is a whole number from 0, not {value!r}")
+    return value
+
+
+def _wrong(problem: str) -> StepError:
+    return StepError(f"chatStep: {problem}", kind=ErrorKind.SETTINGS)
