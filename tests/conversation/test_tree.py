@@ -85,8 +85,16 @@ def test_single_prompt() -> None:
     conversation.append(ToolUseMessage(tool_id="t", name="n", input={}))
     conversation.append(ToolResultMessage(tool_id="t", result="r"))
     conversation.append(ChatMessage(role="assistant", text="Hi"))
-    assert conversation.single_prompt() == "[user]: Hello\nthere\n[assistant]: Hi\n"
-    assert Conversation([ToolResultMessage(tool_id="t", result="r")]).single_prompt() == ""
+    assert conversation.single_prompt() == (
+        "[user]: Hello\nthere\n"
+        "ToolUseContent{ToolID: t, Name: n, Input: {}, Type: function}\n"
+        "ToolResultContent{ToolID: t, Result: r}\n"
+        "[assistant]: Hi\n"
+    )
+    assert (
+        Conversation([ToolResultMessage(tool_id="t", result="r")]).single_prompt()
+        == "ToolResultContent{ToolID: t, Result: r}\n"
+    )
 
 
 @given(st.lists(st.integers(min_value=0), max_size=40))

@@ -79,7 +79,7 @@ def test_the_objects_of_the_guide_come_in_and_go_out_unchanged() -> None:
 def test_views() -> None:
     assert [message.view() for message in from_wire(GUIDE).messages] == [
         "[user]: What's in this image?",
-        'ToolUseContent{ToolID: tool123, Name: searchCode, Input: {"query":"find main function"}}',
+        'ToolUseContent{ToolID: tool123, Name: searchCode, Input: {"query":"find main function"}, Type: function}',
         "ToolResultContent{ToolID: tool123, Result: Found main function in main.go}",
         "[assistant]: …",
     ]

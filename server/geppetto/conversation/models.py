@@ -121,9 +121,8 @@ class ToolUseMessage(_MessageBase):
     tool_type: str = "function"
 
     def view(self) -> str:
-        return (
-            f"ToolUseContent{{ToolID: {self.tool_id}, Name: {self.name}, Input: {compact_json(self.input)}}}"
-        )
+        call = f"ToolID: {self.tool_id}, Name: {self.name}, Input: {compact_json(self.input)}"
+        return f"ToolUseContent{{{call}, Type: {self.tool_type}}}"
 
 
 class ToolResultMessage(_MessageBase):

@@ -95,10 +95,10 @@ class Conversation:
     def single_prompt(self) -> str:
         """The thread to the last message as one text, for models that take no more.
 
-        A single message is given as it is; several as `[role]: text` lines. Tool messages are left out.
+        A single chat message is its text; anything else the views of its messages, a line each.
         """
-        thread = self.thread()
-        chat = [message for message in thread if isinstance(message, ChatMessage)]
-        if len(thread) == 1 and chat:
-            return chat[0].text
-        return "".join(f"{message.view()}\n" for message in chat)
+        match self.thread():
+            case [ChatMessage() as only]:
+                return only.text
+            case thread:
+                return "".join(f"{message.view()}\n" for message in thread)
