@@ -75,6 +75,7 @@ def create_chat_step(
         max_tool_rounds=_count(chosen, "max_tool_rounds", ChatParameters.max_tool_rounds),
         tool_timeout=_number(chosen, "tool_timeout"),
     )
+    pace = _number(chosen, "pace")
     match chat.provider:
         case "echo":
             told = None
@@ -86,7 +87,7 @@ def create_chat_step(
                 raise _wrong("the scripted provider needs a `script`: the YAML or JSON file that it plays")
             player = (scripts or ScriptShelf()).player(chat.script)
             delay = chat.delay if "delay" in chosen else None
-            return ScriptedStep(player, parameters, pace=_number(chosen, "pace"), delay=delay)
+            return ScriptedStep(player, parameters, pace=pace, delay=delay)
         case provider:
             raise _wrong(
                 f"the provider {provider} is not available in this version; there are: echo, scripted"

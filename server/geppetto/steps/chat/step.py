@@ -21,7 +21,7 @@ ChatInput: TypeAlias = "str | Conversation | Sequence[Message]"
 """A user's text, a conversation (its linear thread counts), or the messages themselves."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChatParameters:
     """How to ask a model. None leaves the choice to the provider.
 
