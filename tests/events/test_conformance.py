@@ -368,14 +368,15 @@ async def test_closing_a_subscription_ends_its_iteration_and_releases_publishers
         await settle()
         await asyncio.gather(idle.stop(), idle.stop())
 
-        busy = await transport.subscribe("busy").__aenter__()
-        publishing = asyncio.create_task(transport.publish("busy", *numbered(10)))
-        in_flight = await anext(busy)
-        await busy.aclose()
-        await publishing
-        in_flight.nack()  # too late to matter, and harmless
-        with pytest.raises(StopAsyncIteration):
-            await anext(busy)
+        for settle_late in (Message.ack, Message.nack):
+            busy = await transport.subscribe("busy").__aenter__()
+            publishing = asyncio.create_task(transport.publish("busy", *numbered(10)))
+            in_flight = await anext(busy)
+            await busy.aclose()
+            await publishing
+            settle_late(in_flight)  # too late to matter, and harmless
+            with pytest.raises(StopAsyncIteration):
+                await anext(busy)
 
 
 @buses()

@@ -214,9 +214,20 @@ def test_json_and_yaml_say_the_same(metadata: bool) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "yaml"])
 def test_a_lone_surrogate_does_not_break_the_output(form: Format) -> None:
-    text = printed([PartialEvent(**step("s"), delta="a\ud83db")], form)
-    assert "a\ufffdb" in text
+    events: list[Event] = [
+        PartialEvent(**step("s"), delta="a\ud83db"),
+        ToolCallEvent(**step("s"), tool_call=ToolCall(id="1", name="add", input="a\ud83db")),
+        ErrorEvent(**step("s"), error_string="a\ud83db"),
+    ]
+    text = printed(events, form)
+    assert text.count("a\ufffdb") == 3
     text.encode()
+
+
+def test_a_step_that_runs_again_is_printed_again() -> None:
+    streamed: list[Event] = [PartialEvent(**step("s"), delta="one"), FinalEvent(**step("s"), text="one")]
+    silent: list[Event] = [StartEvent(**step("s")), FinalEvent(**step("s"), text="two")]
+    assert printed(streamed + silent, "text") == "one\ntwo\n"
 
 
 def test_each_event_is_flushed_unless_told_otherwise() -> None:

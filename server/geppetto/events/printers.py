@@ -80,9 +80,9 @@ def _block_dumper() -> type[SafeDumper]:
     class BlockDumper(yaml.SafeDumper):
         pass
 
-    def represent(dumper: SafeDumper, text: str) -> ScalarNode:
+    def represent(_: SafeDumper, text: str) -> ScalarNode:
         style = "|" if "\n" in text else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
     BlockDumper.add_representer(str, represent)
     return BlockDumper
