@@ -120,6 +120,10 @@ class Isolate:
         """Lets the microtasks run and returns the messages the script has queued since it was last asked."""
         return json.loads(cast(str, await self.evaluate("__geppetto.drain()")))
 
+    def lift_heap_limit(self) -> None:
+        """Lets a script that was stopped at the heap limit say its last words."""
+        self._racer.set_hard_memory_limit(0)
+
     def stop(self) -> None:
         """Stops the turn under way, if any; it raises YieldLimitError."""
         if self._running is not None and not self._running.done():

@@ -241,6 +241,8 @@ class Run:
             except HeapLimitError:
                 size = (self._engine.limits.heap_bytes or 0) // 1024 // 1024
                 self._end("limit", limit_error("heap", f"the script's objects need more than {size} MiB"))
+                self._isolate.lift_heap_limit()
+                await self._last_words()
             except (YieldLimitError, IsolateLostError):
                 await self._stopped_in_turn()
             except EvaluationError as error:
@@ -273,11 +275,16 @@ class Run:
             self._end("limit", limit_error("yield", f"the script ran {seconds:g} s without giving way"))
         else:
             self._end_stopping()
-        if not self._isolate.lost:
-            try:  # what it printed before it was stopped
-                self._handle_all(await self._isolate.drain())
-            except GeppettoError:
-                logger.debug("nothing more could be read from the stopped script", exc_info=True)
+        await self._last_words()
+
+    async def _last_words(self) -> None:
+        """Shows what the script printed before it was stopped."""
+        if self._isolate.lost:
+            return
+        try:
+            self._handle_all(await self._isolate.drain())
+        except GeppettoError:
+            logger.debug("nothing more could be read from the stopped script", exc_info=True)
 
     def _check_end(self) -> None:
         if not self._running or self._kind is not None or self._inbox:
@@ -303,8 +310,11 @@ class Run:
     def _on_log(self, fields: list[JsonValue]) -> None:
         level, text = fields
         shown = self._sources.tell_places(str(text))
-        if self._count_output(len(shown)):
-            self._engine.show(ConsoleLine(cast(ConsoleLevel, level), shown))
+        limit = self._engine.limits.output_bytes
+        room = None if limit is None else max(limit - self._output_bytes, 0)
+        size = len(shown) if shown.isascii() else len(shown.encode("utf-8", "surrogatepass"))
+        if self._count_output(size) or room:
+            self._engine.show(ConsoleLine(cast(ConsoleLevel, level), shown[:room]))
 
     def _on_start(self, fields: list[JsonValue]) -> None:
         number, step_id, name, value, options, stack = fields

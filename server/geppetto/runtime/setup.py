@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
@@ -124,7 +124,8 @@ def setup_embeddings(settings: Callable[[], EmbeddingsSettings | None] = lambda:
         provider = create_embeddings(settings())
 
         async def embed(arguments: list[JsonValue]) -> JsonValue:
-            vectors = await provider.embed([str(text) for text in as_list(arguments[0])])
+            texts = as_list(arguments[0])
+            vectors = await provider.embed(cast(list[str], texts))  # the provider refuses what is no text
             return [list[JsonValue](vector) for vector in vectors]
 
         engine.install_embeddings(provider.model.name, provider.model.dimensions)

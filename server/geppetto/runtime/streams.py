@@ -95,7 +95,7 @@ class LiveStreams:
 
     def start(self, request: StreamRequest, receiver: Receiver) -> asyncio.Task[None]:
         """Starts a step; the task ends when its terminal event has been received."""
-        live = _Live()
+        live = _Live(crowded=self._limit is not None and len(self._live) >= self._limit)
         self._live[request.step_id] = live
         task = asyncio.create_task(self._carry(request, receiver, live), name=f"stream {request.step_id}")
         live.task = task
@@ -155,7 +155,7 @@ class LiveStreams:
             publisher.register_publisher(step_topic(request.step_id), router.transport)
             tools = self._tools.python if request.blocking else self._tools
             context = StepContext(step_id=request.step_id, publisher=publisher, tools=tools)
-            step, value = self._prepare(request)
+            step, value = self._prepare(request, live)
             live.result = step.start(context, value)
             if live.cancelled:
                 live.result.interrupt()
@@ -164,7 +164,7 @@ class LiveStreams:
             self._live.pop(request.step_id, None)
             await handler.remove()
 
-    def _prepare(self, request: StreamRequest) -> tuple[Step[Any, Any], Any]:
+    def _prepare(self, request: StreamRequest, live: _Live) -> tuple[Step[Any, Any], Any]:
         from geppetto.steps.failing import FailingStep
 
         binding = self._bindings.get(request.name)
@@ -173,7 +173,7 @@ class LiveStreams:
                 raise GeppettoError(f"There is no step named '{request.name}'")
             if self._refusal is not None:
                 self.cancel(request.step_id)
-            elif self._limit is not None and len(self._live) > self._limit:
+            elif live.crowded:
                 raise GeppettoError(
                     f"Too many streams at once: the limit is {self._limit}",
                     hint="Wait for some to end before starting more, or raise the limit 'streams'.",
@@ -193,6 +193,8 @@ class _Live:
     result: StepResult[Any] | None = None
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
+    crowded: bool = False
+    """Whether there were too many streams already when this one was asked for."""
 
 
 class Collector:
