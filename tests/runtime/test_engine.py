@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine
@@ -21,6 +20,7 @@ from geppetto.runtime.setup import (
 )
 from geppetto.steps.run import StepRun
 from geppetto.steps.step import Step
+
 from tests.runtime.conftest import RunScript
 
 
@@ -149,7 +149,14 @@ async def test_events_go_to_the_watcher_with_the_place_of_their_start(run_script
 
 async def test_an_interrupt_is_delivered_before_the_run_ends(tmp_path: Path) -> None:
     shown: list[Output] = []
-    engine = RuntimeEngine(root=tmp_path, output=shown.append)
+    speaking = asyncio.Event()
+
+    def watch(output: Output) -> None:
+        shown.append(output)
+        if isinstance(output, StreamEvent) and b'"partial"' in output.payload:
+            speaking.set()
+
+    engine = RuntimeEngine(root=tmp_path, output=watch)
     engine.add_setup_function(setup_echo_step())
     script = """
         const stream = echoStep.startStream("one two three four", { delay: 0.05 });
@@ -160,8 +167,7 @@ async def test_an_interrupt_is_delivered_before_the_run_ends(tmp_path: Path) -> 
     """
     async with engine:
         task = asyncio.create_task(engine.run(Script(tmp_path / "a.js", script)))
-        while not any(isinstance(out, StreamEvent) and b'"partial"' in out.payload for out in shown):
-            await asyncio.sleep(0.005)
+        await asyncio.wait_for(speaking.wait(), 10)
         engine.interrupt()
         engine.interrupt()
         outcome = await asyncio.wait_for(task, 10)

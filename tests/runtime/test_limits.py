@@ -4,8 +4,8 @@ What only the end of the process can stop (a wedge, a crash of V8) is tested thr
 """
 
 import pytest
-
 from geppetto.runtime.limits import MIB, Limits
+
 from tests.runtime.conftest import RunScript
 
 
