@@ -58,6 +58,6 @@ assets: $(INSTALLED)
 	@$(BIN)/python hatch_build.py
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) dist build server/geppetto/_vendor server/geppetto/runtime/prelude.js* server/prelude/node_modules
+	rm -rf $(VENV) dist build server/geppetto/_vendor server/geppetto/runtime/prelude.* server/prelude/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

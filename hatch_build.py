@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Assets:
         self.prelude_source = root / "server" / "prelude"
         self.node_modules = self.prelude_source / "node_modules"
         self.prelude = root / "server" / "geppetto" / "runtime" / "prelude.js"
+        self.prelude_licences = self.prelude.with_name("prelude.LICENSES.txt")
         self.vendor = root / "server" / "geppetto" / "_vendor"
         self.typings = root / "typings" / "geppetto.d.ts"
 
@@ -52,11 +53,10 @@ class Assets:
         """Makes what is missing or older than its sources."""
         if not self._prelude_is_fresh():
             self._install_node_modules()
-            print("geppetto: building the prelude", file=sys.stderr)
-            self._npm("run", "build", "--silent")
-            if not self.prelude.is_file():
-                raise BuildProblem(f"npm run build in {self.prelude_source} wrote no {self.prelude}.")
-            self._copy_bundled_licences()
+            self._npm("geppetto: building the prelude", "run", "build", "--silent")
+            for product in (self.prelude, self.prelude_licences):
+                if not product.is_file():
+                    raise BuildProblem(f"`npm run build` in {self.prelude_source} wrote no {product}.")
         if compiler and not self._compiler_is_fresh():
             self._install_node_modules()
             self._copy_compiler()
@@ -64,7 +64,7 @@ class Assets:
     # --- the prelude
 
     def _prelude_is_fresh(self) -> bool:
-        if not self.prelude.is_file():
+        if not (self.prelude.is_file() and self.prelude_licences.is_file()):
             return False
         built = self.prelude.stat().st_mtime
         return all(source.stat().st_mtime <= built for source in self._prelude_sources())
@@ -75,19 +75,6 @@ class Assets:
                 name for name in folders if name not in {"node_modules", "test", "tests", "typings-test"}
             ]
             yield from (Path(folder, name) for name in files if not name.endswith(".md"))
-
-    def _copy_bundled_licences(self) -> None:
-        """Keeps the licence of every npm package whose code the bundle holds, as its source map tells."""
-        licences = self.vendor / "licences"
-        shutil.rmtree(licences, ignore_errors=True)
-        source_map = self.prelude.with_name("prelude.js.map")
-        if not source_map.is_file():
-            return
-        sources = json.loads(source_map.read_text(encoding="utf-8"))["sources"]
-        for package in sorted(bundled_packages(sources)):
-            for licence in sorted((self.node_modules / package).glob("LICEN[CS]E*")):
-                licences.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(licence, licences / f"{package.replace('/', '__')}.txt")
 
     # --- the compiler
 
@@ -134,11 +121,11 @@ class Assets:
         installed = self.node_modules / ".package-lock.json"
         if installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime:
             return
-        print("geppetto: npm ci in server/prelude", file=sys.stderr)
-        self._npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+        self._npm("geppetto: npm ci in server/prelude", "ci", "--no-audit", "--no-fund", "--loglevel=error")
 
-    def _npm(self, *arguments: str) -> None:
+    def _npm(self, announcement: str, *arguments: str) -> None:
         npm = find_npm()
+        print(announcement, file=sys.stderr)
         done = subprocess.run(
             [npm, *arguments],
             cwd=self.prelude_source,
@@ -154,12 +141,6 @@ class Assets:
                 f"`npm {' '.join(arguments)}` failed in {self.prelude_source} with exit code {done.returncode}; "
                 "what it said stands above."
             )
-
-
-def bundled_packages(sources: Iterable[str]) -> set[str]:
-    """The npm packages (`name` or `@scope/name`) that the paths of a source map lie in."""
-    found = (re.search(r".*node_modules/((?:@[^/]+/)?[^/]+)/", source) for source in sources)
-    return {match.group(1) for match in found if match}
 
 
 def find_npm() -> str:
@@ -213,12 +194,14 @@ class AssetsHook(BuildHookInterface):
             build_data["force_include"].update(
                 {
                     str(assets.prelude): "geppetto/runtime/prelude.js",
+                    str(assets.prelude_licences): "geppetto/runtime/prelude.LICENSES.txt",
                     str(assets.typings): "geppetto/typings/geppetto.d.ts",
                     str(assets.vendor): "geppetto/_vendor",
                 }
             )
         elif not is_wheel:
-            build_data["force_include"][str(assets.prelude)] = "server/geppetto/runtime/prelude.js"
+            for product in (assets.prelude, assets.prelude_licences):
+                build_data["force_include"][str(product)] = f"server/geppetto/runtime/{product.name}"
 
 
 if __name__ == "__main__":

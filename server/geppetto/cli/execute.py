@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from geppetto.cli import exit_codes
 from geppetto.cli.channel import Channel, is_same_file, to_descriptor
@@ -28,38 +28,54 @@ _EXIT_CODES = {
     "cancelled": exit_codes.CANCELLED,
 }
 
-Bound = Callable[[Limits], None]
+
+class Keeper(Protocol):
+    """Who keeps the limits that belong to the process and not to the script."""
+
+    def begin(self, *, memory_bytes: int | None, seconds: float | None) -> None:
+        """Told the limits in force before V8 is started."""
+        ...
+
+    def started(self) -> None:
+        """Told when V8 has taken what it needs for itself."""
+        ...
 
 
-def execute(request: RunRequest, bound: Bound) -> int:
-    """Runs the script; returns the exit code. Errors are shown, not raised.
-
-    Args:
-        bound: called with the limits in force, before V8 is started.
-    """
+def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
+    """Runs the script; returns the exit code. Errors are shown, not raised."""
     try:
         script = _script(request.script)
         root = _root(request, script)
         folder = script.path.resolve().parent if script.text is None else Path.cwd()
         limits = _limits(request, folder)
-        bound(limits)
+        if keeper is not None:
+            keeper.begin(memory_bytes=limits.memory_bytes, seconds=limits.wall_seconds)
     except GeppettoError as error:
         show_error(error)
         return exit_codes.USAGE
     try:
-        return asyncio.run(_Session(request, script, root, folder, limits).run())
+        return asyncio.run(_Session(request, script, root, folder, limits, keeper).run())
     except GeppettoError as error:
         show_error(error)
         return exit_codes.USAGE
 
 
 class _Session:
-    def __init__(self, request: RunRequest, script: Script, root: Path, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        script: Script,
+        root: Path,
+        folder: Path,
+        limits: Limits,
+        keeper: Keeper | None,
+    ) -> None:
         self._request = request
         self._script = script
         self._root = root
         self._folder = folder
         self._limits = limits
+        self._keeper = keeper
         self._loop: asyncio.AbstractEventLoop
         self._out: Channel
         self._engine: RuntimeEngine
@@ -73,6 +89,8 @@ class _Session:
         )
         self._engine.add_setup_function(setup_standard(self._folder, self._request.profile))
         await self._engine.start()
+        if self._keeper is not None:
+            self._keeper.started()
         self._listen_to_signals()
         outcome = await self._engine.run(self._script)
         if not outcome.engine_lost:
@@ -113,7 +131,7 @@ class _Session:
         """Interrupts the streams at the first signal; what a second one does is the guard's business."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is None:
+            if number is None or signal.getsignal(number) == signal.SIG_IGN:  # as nohup wants it
                 continue
             try:
                 self._loop.add_signal_handler(number, self._interrupt)
@@ -169,24 +187,6 @@ def _limits(request: RunRequest, folder: Path) -> Limits:
     if request.profile is not None or is_configured(folder, os.environ):
         from geppetto.settings.load import load_settings
 
-        limits = _configured(limits, load_settings(folder, request.profile).steps.limits.model_dump())
+        configured = load_settings(folder, request.profile).steps.limits.model_dump()
+        limits = replace(limits, **{name: value for name, value in configured.items() if value is not None})
     return replace(limits, **request.limits)
-
-
-_SETTING_OF_LIMIT = {
-    "wall_seconds": "wall_time",
-    "yield_seconds": "turn_time",
-    "heap_bytes": "heap",
-    "memory_bytes": "memory",
-    "output_bytes": "output",
-    "streams": "streams",
-    "tokens": "tokens",
-    "cost_usd": "cost",
-}
-
-
-def _configured(limits: Limits, settings: dict[str, float | None]) -> Limits:
-    given = {
-        name: value for name, key in _SETTING_OF_LIMIT.items() if (value := settings.get(key)) is not None
-    }
-    return replace(limits, **given)

@@ -8,7 +8,6 @@ and sees to what the child cannot: a bound on its memory, a last deadline, and a
 POSIX only. On Windows, and with GEPPETTO_NO_GUARD set, scripts run in the command's own process.
 """
 
-import io
 import json
 import os
 import re
@@ -17,16 +16,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Final, NoReturn, Self
+from typing import Final, Self, cast
 
 from geppetto.cli import exit_codes
+from geppetto.cli.guarded import Child, be_child
 from geppetto.cli.request import RunRequest
 
 _MIB = 1024 * 1024
-_V8_OVERHEAD = 640 * _MIB
-"""Data that V8 maps for machine code before a script has made anything; RLIMIT_DATA counts it."""
 _MEMORY_SLACK = 64 * _MIB
-_MEMORY_POLL_SECONDS = 0.1
+_MEMORY_POLL_SECONDS = 0.05
+_NEAR = 0.6
+"""How much of its memory a process had when it was last measured, for its death to be blamed on that."""
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _DEADLINE_GRACE_SECONDS = 5.0
 """How much longer than its own time limit the child may take to end by itself."""
 _HINT_SECONDS = 3.0
@@ -38,36 +39,6 @@ _POLITE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if sys.platform 
 
 def is_supported() -> bool:
     return hasattr(os, "fork") and not os.environ.get("GEPPETTO_NO_GUARD")
-
-
-class Child:
-    """The child's end: what it was asked, and what it tells its parent."""
-
-    def __init__(self, requests: int, bounds: int) -> None:
-        self._requests = requests
-        self._bounds = bounds
-
-    def request(self) -> RunRequest | None:
-        """Waits for the request; None if the parent has nothing to run after all."""
-        received = bytearray()
-        while not received.endswith(b"\n"):
-            data = os.read(self._requests, 65536)
-            if not data:
-                return None
-            received += data
-        _die_with_parent(self._requests)
-        return RunRequest.from_bytes(bytes(received))
-
-    def bound(self, *, memory_bytes: int | None, seconds: float | None) -> None:
-        """Bounds this process's memory, and asks the parent to keep both bounds."""
-        if memory_bytes is not None:
-            import resource
-
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            wanted = memory_bytes + _V8_OVERHEAD
-            if hard == resource.RLIM_INFINITY or wanted < hard:
-                resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
-        os.write(self._bounds, json.dumps([memory_bytes, seconds]).encode() + b"\n")
 
 
 class Guard:
@@ -82,6 +53,8 @@ class Guard:
         self._dump = b""
         self._memory: int | None = None
         self._resident = 0
+        self._unused = 0
+        self._is_near_limit = False
         self._deadline: float | None = None
         self._kill_at: float | None = None
         self._hint_at: float | None = None
@@ -104,7 +77,8 @@ class Guard:
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, *_POLITE):
-            signal.signal(number, _ignore)  # the number arrives through the pipe
+            if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGCHLD:  # as nohup wants it
+                signal.signal(number, _ignore)  # the number arrives through the pipe
         self._send(request.to_bytes() + b"\n")
         poller = select.poll()
         for descriptor in (wake, self._bounds, self._dump_end):
@@ -117,7 +91,7 @@ class Guard:
                 elif descriptor == wake:
                     self._signalled(data or b"")
                 elif descriptor == self._bounds:
-                    self._bounded(data or b"")
+                    self._told(data or b"")
                 else:
                     self._dump = (self._dump + (data or b""))[-_DUMP_BYTES:]
             self._keep_bounds()
@@ -146,24 +120,34 @@ class Guard:
             times.append(time.monotonic() + _MEMORY_POLL_SECONDS)
         return max(min(times) - time.monotonic(), 0) * 1000 + 1 if times else None
 
-    def _bounded(self, data: bytes) -> None:
-        self._memory, seconds = json.loads(data)
-        if seconds is not None:
-            self._deadline = time.monotonic() + seconds + _DEADLINE_GRACE_SECONDS
-        if self._memory is not None:
-            try:
-                self._statm = os.open(f"/proc/{self._pid}/statm", os.O_RDONLY)
-            except OSError:
-                self._memory = None  # not Linux: RLIMIT_DATA is all there is
+    def _told(self, lines: bytes) -> None:
+        for line in lines.splitlines():  # each was written at once, and is short: none is ever cut
+            facts = cast(dict[str, float | None], json.loads(line))
+            self._unused = facts.get("unused") or self._unused
+            if (seconds := facts.get("seconds")) is not None:
+                self._deadline = time.monotonic() + seconds + _DEADLINE_GRACE_SECONDS
+            if (memory := facts.get("memory")) is not None:
+                try:
+                    self._statm = os.open(f"/proc/{self._pid}/statm", os.O_RDONLY)
+                except OSError:
+                    continue  # not Linux: RLIMIT_DATA is all there is
+                self._memory = int(memory)
+
+    def _measure(self, statm: int, memory: int) -> None:
+        fields = [int(field) * _PAGE for field in os.pread(statm, 200, 0).split()]
+        if len(fields) < 6 or not fields[0]:
+            return  # it is dead: keep what was measured last
+        _, resident, shared, _, _, data, *_ = fields
+        # What is resident and not a mapped file; and what is mapped for data, whether touched or not.
+        self._resident = resident - shared
+        self._is_near_limit = max(self._resident, data - self._unused) > memory * _NEAR
+        if self._resident > memory + _MEMORY_SLACK:
+            self._kill("memory")
 
     def _keep_bounds(self) -> None:
         now = time.monotonic()
         if self._memory is not None and self._statm is not None:
-            fields = os.pread(self._statm, 200, 0).split()
-            if len(fields) > 2:  # private memory: what is resident and not a mapped file
-                self._resident = (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
-            if self._resident > self._memory + _MEMORY_SLACK:
-                self._kill("memory")
+            self._measure(self._statm, self._memory)
         if self._deadline is not None and now >= self._deadline:
             self._kill("time")
         if self._kill_at is not None and now >= self._kill_at:
@@ -206,9 +190,9 @@ class Guard:
         if died in _POLITE:
             return exit_codes.CANCELLED
         self._show_dump()
-        if _OUT_OF_MEMORY.search(self._dump) or (died == signal.SIGTRAP and self._is_near_limit()):
+        if _OUT_OF_MEMORY.search(self._dump) or (died == signal.SIGTRAP and self._is_near_limit):
             _say(
-                "the script ran out of heap memory, and V8 ended the process",
+                "the script ran out of heap memory, and V8 ended its process",
                 hint="--max-heap and --max-memory set the limits; keep less in memory at a time.",
             )
             return exit_codes.LIMIT
@@ -246,9 +230,6 @@ class Guard:
                 _say("killed")
                 return exit_codes.CANCELLED
 
-    def _is_near_limit(self) -> bool:
-        return self._memory is not None and self._resident > self._memory // 2
-
     def _show_dump(self) -> None:
         if os.environ.get("GEPPETTO_DEBUG"):
             sys.stderr.buffer.write(self._dump)
@@ -267,74 +248,11 @@ def fork(work: Callable[[Child], int]) -> Guard:
     if pid == 0:
         for descriptor in (request_end, bounds, dump):
             os.close(descriptor)
-        _be_child(work, Child(requests, bound_end), dump_end, parent)
+        be_child(work, Child(requests, bound_end), dump_end, parent)
     for descriptor in (requests, bound_end, dump_end):
         os.close(descriptor)
     os.set_blocking(dump, False)
     return Guard(pid, request_end, bounds, dump)
-
-
-def _be_child(work: Callable[[Child], int], child: Child, dump_end: int, parent: int) -> NoReturn:
-    code = exit_codes.SCRIPT_ERROR
-    try:
-        _hide_native_errors(dump_end)
-        _die_by_kernel(parent)
-        code = work(child)
-    except KeyboardInterrupt:
-        code = exit_codes.CANCELLED
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else exit_codes.SCRIPT_ERROR
-    except BaseException:  # nothing may get past here: above is the parent's stack
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except OSError:
-                code = code or exit_codes.SCRIPT_ERROR
-        # Without tearing down the interpreter and V8: that takes time, and a wedged V8 never ends.
-        os._exit(code)
-
-
-def _hide_native_errors(dump_end: int) -> None:
-    """Gives descriptor 2, which V8 writes its dying words to, to the parent; Python keeps the real one."""
-    real = os.dup(2)
-    os.dup2(dump_end, 2)
-    os.close(dump_end)
-    sys.stderr = io.TextIOWrapper(
-        io.FileIO(real, "w", closefd=False),  # pyright: ignore[reportArgumentType]
-        encoding=sys.stderr.encoding,
-        errors="backslashreplace",
-        write_through=True,
-    )
-
-
-def _die_by_kernel(parent: int) -> None:
-    """Asks Linux to kill this process when its parent ends."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before we asked
-        os._exit(exit_codes.CANCELLED)
-
-
-def _die_with_parent(requests: int) -> None:
-    """Where the kernel does not see to it: the request's pipe closes when the parent ends."""
-    if sys.platform == "linux":
-        return
-    import threading
-
-    def watch() -> None:
-        while os.read(requests, 1):
-            continue
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True, name="geppetto parent watch").start()
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -1,12 +1,12 @@
 """The way into the command `geppetto`. Imports nothing before it is known to be needed."""
 
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # not from typing, which takes longer to import than everything else here
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from geppetto.cli.guard import Child
+    from geppetto.cli.guarded import Child
     from geppetto.cli.request import RunRequest
 
 
@@ -48,15 +48,10 @@ def _work(child: "Child") -> int:
     from geppetto.cli.execute import execute
 
     request = child.request()
-    if request is None:
-        return 0
-    return execute(
-        request,
-        lambda limits: child.bound(memory_bytes=limits.memory_bytes, seconds=limits.wall_seconds),
-    )
+    return 0 if request is None else execute(request, child)
 
 
 def _run_here(request: "RunRequest") -> int:
     from geppetto.cli.execute import execute
 
-    return execute(request, lambda limits: None)
+    return execute(request)
