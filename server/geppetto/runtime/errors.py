@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.modules import CompiledModule, ModuleError
@@ -98,6 +99,12 @@ class ScriptError:
                 yield f"{dim}  {'':>{width}} |{plain} {pad}{red}^{plain}"
 
 
+def _runs(frames: tuple[Frame, ...]) -> Iterable[tuple[Frame, int]]:
+    """Each frame with how often it follows itself: a recursion is told once."""
+    for frame, group in groupby(frames):
+        yield frame, len(list(group))
+
+
 def _window(line: str, column: int, width: int = 160) -> tuple[int, str]:
     """The part of an overlong line around a column, and where it starts."""
     if len(line) <= width:
@@ -121,6 +128,11 @@ def limit_error(name: str, message: str) -> ScriptError:
         hint=f"Raise it with --{_LIMIT_OPTIONS[name]}, or under [limits] in geppetto.toml.",
     )
 
+
+_HINTS = {
+    "Array buffer allocation failed": "The process may not use more memory (limit 'memory'); --max-memory raises it.",
+    "Invalid array length": "V8 makes no longer arrays than this; keep less in one.",
+}
 
 _LIMIT_OPTIONS = {
     "wall": "timeout",
@@ -214,7 +226,7 @@ class Sources:
             place=place,
             frames=frames,
             code_frame=self.code_frame(place) if place else None,
-            hint=_text(info, "hint") or None,
+            hint=_text(info, "hint") or _HINTS.get(message),
             code=own_code if isinstance(own_code, str) else code,
             cause=self.script_error(cause) if isinstance(cause, dict) else None,
         )
