@@ -76,10 +76,9 @@ class ScriptError:
             out.append(f"{dim}  --> {plain}{self.place}")
             if self.code_frame is not None:
                 out.extend(self._render_code(red, dim, plain))
-        out.extend(
-            f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){plain}"
-            for frame in self.frames[1:]
-        )
+        for frame, times in _runs(self.frames[1:]):
+            repeated = f" ×{times}" if times > 1 else ""
+            out.append(f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){repeated}{plain}")
         if self.cause is not None:
             out.append("Caused by " + self.cause.render(color))
         if self.hint:
