@@ -32,7 +32,7 @@ function makeClasses(): AbortClasses {
   /** Only the classes below may make signals. */
   const permit = Symbol();
 
-  class Signal extends events.EventTarget<{ abort: InstanceType<typeof Event> }> {
+  class Signal extends events.EventTarget {
     #aborted = false;
     #reason: unknown = undefined;
     #onabort: ((event: unknown) => void) | null = null;

@@ -78,11 +78,6 @@ function checkText(text: unknown): string {
   return text;
 }
 
-interface Callbacks {
-  readonly onSuccess: (embedding: Float32Array) => void;
-  readonly onError?: (error: Error) => void;
-}
-
 /** The global `embeddings`, for the model the host says it uses. */
 export function makeEmbeddings(model: EmbeddingModel): Embeddings {
   const { name, dimensions } = model;
@@ -113,17 +108,17 @@ export function makeEmbeddings(model: EmbeddingModel): Embeddings {
   };
 }
 
-function checkCallbacks(callbacks: Callbacks): Callbacks {
+function checkCallbacks(callbacks: EmbeddingCallbacks): EmbeddingCallbacks {
   if (typeof callbacks !== "object" || callbacks === null) {
     throw argumentError("callbacks", "an object with onSuccess and onError", callbacks);
   }
   const { onSuccess, onError } = callbacks;
   if (typeof onSuccess !== "function") throw argumentError("onSuccess", "a function", onSuccess);
   if (onError !== undefined && typeof onError !== "function") throw argumentError("onError", "a function", onError);
-  return onError === undefined ? { onSuccess } : { onSuccess, onError };
+  return { onSuccess, onError };
 }
 
-function guarded(name: string, run: () => void): void {
+function guarded(name: string, run: () => unknown): void {
   try {
     run();
   } catch (error) {

@@ -43,7 +43,8 @@ function unpack(source: string): string {
 export const loadEncoding = lazily<typeof import("./lazy-pieces/encoding")>(encodingPiece);
 export const loadEvents = lazily<typeof import("./lazy-pieces/events")>(eventsPiece);
 export const loadInspect = lazily<Inspect>(inspectPiece);
-export const loadWeb = lazily<typeof import("./lazy-pieces/web")>(webPiece);
+const loadWebPiece = lazily<typeof import("./lazy-pieces/web")>(webPiece);
+export const loadWeb = (): ReturnType<typeof loadWebPiece>["web"] => loadWebPiece().web;
 
 /**
  * Globals that are made when one of them is first read; assigning to one replaces it, as with any other.

@@ -205,7 +205,7 @@ export function installPromises(): void {
   hide(promisePrototype, "then", function then(this: Promise<unknown>, onFulfilled, onRejected) {
     const tracked = Tracker.of(this);
     if (tracked !== undefined) tracked.handled = true;
-    return track(nativeThen(this, onFulfilled, onRejected));
+    return track(nativeThen(this, onFulfilled ?? undefined, onRejected ?? undefined));
   } as Promise<unknown>["then"]);
   defineProperty(promisePrototype, "constructor", {
     configurable: true,
@@ -237,11 +237,10 @@ export function installPromises(): void {
 function trackResult(holder: object, key: PropertyKey): void {
   const native = getOwnPropertyDescriptor(holder, key)?.value as unknown;
   if (typeof native !== "function") return;
-  const wrapped = {
-    [key](this: unknown, ...args: unknown[]): unknown {
-      const promise = reflectApply(native, this, args) as unknown;
-      return promise instanceof NativePromise ? track(promise) : promise;
-    },
-  };
-  hide(holder, key, wrapped[key]);
+  function wrapped(this: unknown, ...args: unknown[]): unknown {
+    const promise = reflectApply(native as () => unknown, this, args);
+    return promise instanceof NativePromise ? track(promise) : promise;
+  }
+  defineProperty(wrapped, "name", { value: native.name });
+  hide(holder, key, wrapped);
 }

@@ -18,7 +18,7 @@ import {
   type Handler,
   type StreamHandle,
 } from "./stream";
-import { definedToolNames, toolName } from "./tools";
+import { toolName } from "./tools";
 
 /** A step the host offers; `ref` names it on the port. */
 export interface StepInfo {
@@ -147,7 +147,7 @@ function readOptions(defaults: Options, options: Options | undefined): ReadOptio
   if (options !== undefined && (typeof options !== "object" || options === null)) {
     throw argumentError("options", "an object", options);
   }
-  const all: Options = { tools: definedToolNames(), ...defaults, ...options };
+  const all: Options = { ...defaults, ...options };
   const handlers: { type: EventType; handler: Handler }[] = [];
   let signal: AbortSignal | undefined;
   let bufferSize: number | undefined;

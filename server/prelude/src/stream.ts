@@ -67,6 +67,17 @@ export function interruptError(stepID: string, frames: string): Error {
   return placeAt(Object.assign(error, { stepID, code: "ABORT_ERR" }), frames);
 }
 
+// Ways into a stream for this module and its neighbours that scripts cannot take.
+let deliverTo: (stream: StreamHandle, wire: WireEvent) => void;
+let stopWaiting: (stream: StreamHandle) => void;
+let unobservedError: (
+  stream: StreamHandle,
+) => { streamNo: number; text: string; frames: string } | undefined;
+/** Sends every event of a stream to one handler: what `runWithEvents` is. */
+export let setEveryEvent: (stream: StreamHandle, handler: Handler) => void;
+/** Hands the terminal event to a waiter, which thereby takes care of the stream's error. */
+export let whenDone: (stream: StreamHandle, waiter: (terminal: Terminal) => void) => void;
+
 export class StreamHandle implements Stream<unknown> {
   readonly #setup: StreamSetup;
   readonly #reader = new EventReader();
@@ -281,16 +292,6 @@ export class StreamHandle implements Stream<unknown> {
     whenDone = (stream, waiter) => stream.#whenDone(waiter);
   }
 }
-
-let deliverTo: (stream: StreamHandle, wire: WireEvent) => void;
-let stopWaiting: (stream: StreamHandle) => void;
-let unobservedError: (
-  stream: StreamHandle,
-) => { streamNo: number; text: string; frames: string } | undefined;
-/** Sends every event of a stream to one handler: what `runWithEvents` is. */
-export let setEveryEvent: (stream: StreamHandle, handler: Handler) => void;
-/** Hands the terminal event to a waiter, which thereby takes care of the stream's error. */
-export let whenDone: (stream: StreamHandle, waiter: (terminal: Terminal) => void) => void;
 
 const streams = table<StreamHandle>();
 let failed: StreamHandle[] = [];

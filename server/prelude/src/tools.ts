@@ -41,19 +41,10 @@ export function defineTool(definition: Definition): ToolHandle {
   return freeze({ name, description, parameters });
 }
 
-/** Every tool defined so far: what a step is offered unless it is told otherwise. */
-export function definedToolNames(): string[] | undefined {
-  const names = objectKeys(tools);
-  return names.length === 0 ? undefined : names;
-}
-
-/** The name of a tool given by name or by what `defineTool` returned. */
+/** The name of a tool given by name or by what `defineTool` returned. The host knows tools of its own too. */
 export function toolName(tool: unknown): string {
   const name = typeof tool === "object" && tool !== null ? (tool as Partial<ToolHandle>).name : tool;
-  if (typeof name !== "string" || tools[name] === undefined) {
-    const known = objectKeys(tools).join(", ");
-    throw argumentError("options.tools", known === "" ? "empty: no tool is defined" : `among ${known}`, name);
-  }
+  if (typeof name !== "string") throw argumentError("options.tools", "an array of tools or their names", tool);
   return name;
 }
 

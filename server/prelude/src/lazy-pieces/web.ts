@@ -17,8 +17,23 @@ import "core-js/modules/web.url-search-params.delete";
 import "core-js/modules/web.url-search-params.has";
 import "core-js/modules/web.url-search-params.size";
 
-const { atob, btoa, DOMException, structuredClone, URL, URLSearchParams } = globalThis;
-// What core-js shares between its copies; this one stays alone.
-delete (globalThis as Partial<Record<string, unknown>>)["__core-js_shared__"];
+interface Web {
+  atob: typeof atob;
+  btoa: typeof btoa;
+  DOMException: typeof DOMException;
+  structuredClone: typeof structuredClone;
+  URL: typeof URL;
+  URLSearchParams: typeof URLSearchParams;
+}
 
-export { atob, btoa, DOMException, structuredClone, URL, URLSearchParams };
+const installed = globalThis as unknown as Web & { "__core-js_shared__"?: unknown };
+export const web: Web = {
+  atob: installed.atob,
+  btoa: installed.btoa,
+  DOMException: installed.DOMException,
+  structuredClone: installed.structuredClone,
+  URL: installed.URL,
+  URLSearchParams: installed.URLSearchParams,
+};
+// What core-js shares between its copies; this one stays alone.
+delete installed["__core-js_shared__"];
