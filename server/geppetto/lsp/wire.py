@@ -1,0 +1,149 @@
+"""Messages as bytes: `Content-Length` framing, and pipes read and written by threads of their own.
+
+The same code serves both sides of the server: the editor, and the TypeScript server behind. Threads, because
+Windows has no asynchronous pipes for a process's own stdin; and a peer that does not read must not stop the loop.
+"""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+
+from geppetto.json_value import JsonValue
+
+MAX_MESSAGE_BYTES = 512 * 1024 * 1024
+_MAX_HEADER_BYTES = 64 * 1024
+_READ_BYTES = 256 * 1024
+_MAX_BATCHES_AHEAD = 64
+
+
+class FramingError(Exception):
+    """The bytes are not messages, and where the next one begins cannot be told."""
+
+
+def frame(message: JsonValue) -> bytes:
+    # ASCII only, so a length in characters is one in bytes, and half a surrogate pair passes.
+    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class Unframer:
+    """Finds the bodies of messages in a stream of bytes, however it is cut into pieces."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._body_length: int | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies that are complete with these bytes.
+
+        Raises:
+            FramingError: a header is wrong; nothing after it can be read.
+        """
+        self._buffer += data
+        while True:
+            if self._body_length is None:
+                end = self._buffer.find(b"\r\n\r\n")
+                if end < 0:
+                    if len(self._buffer) > _MAX_HEADER_BYTES:
+                        raise FramingError("no end of the header in sight")
+                    return
+                self._body_length = _content_length(bytes(self._buffer[:end]))
+                del self._buffer[: end + 4]
+            if len(self._buffer) < self._body_length:
+                return
+            body = bytes(self._buffer[: self._body_length])
+            del self._buffer[: self._body_length]
+            self._body_length = None
+            yield body
+
+
+def _content_length(header: bytes) -> int:
+    for line in header.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            if not value.strip().isdigit() or int(value) > MAX_MESSAGE_BYTES:
+                raise FramingError(f"a wrong length: {value[:40]!r}")
+            return int(value)
+    raise FramingError(f"no Content-Length in {header[:80]!r}")
+
+
+class PipeReader:
+    """Reads messages from a file descriptor in a thread and hands them over in the event loop, in order.
+
+    `on_bodies` gets whatever arrived together; `on_end` is called once, with the reason if it was not the end of the file.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        on_bodies: Callable[[list[bytes]], None],
+        on_end: Callable[[Exception | None], None],
+        name: str,
+    ) -> None:
+        self._descriptor = descriptor
+        self._on_bodies = on_bodies
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        # The reader waits when the loop lags behind, so that what is unread stays in the pipe.
+        self._ahead = threading.Semaphore(_MAX_BATCHES_AHEAD)
+        # A daemon, since nothing can end a blocking read of stdin. It reads the descriptor itself: a thread
+        # that sleeps inside of a BufferedReader crashes the interpreter's exit.
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        reason: Exception | None = None
+        unframer = Unframer()
+        try:
+            while data := os.read(self._descriptor, _READ_BYTES):
+                if bodies := list(unframer.feed(data)):
+                    self._ahead.acquire()
+                    self._loop.call_soon_threadsafe(self._hand_over, bodies)
+        except (OSError, FramingError) as error:
+            reason = error
+        except RuntimeError:
+            return  # The loop is closed: nobody is left to tell.
+        try:
+            self._loop.call_soon_threadsafe(self._on_end, reason)
+        except RuntimeError:
+            return
+
+    def _hand_over(self, bodies: list[bytes]) -> None:
+        self._ahead.release()
+        self._on_bodies(bodies)
+
+
+class PipeWriter:
+    """Writes to a file descriptor in a thread, in order, never making the caller wait.
+
+    After the other side has closed, everything is dropped: its reader reports the end.
+    """
+
+    def __init__(self, descriptor: int, *, name: str) -> None:
+        self._descriptor = descriptor
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        self._queue.put(data)
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Writes what is left, for `timeout` seconds at most. The descriptor stays open."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        is_broken = False
+        while (data := self._queue.get()) is not None:
+            if is_broken:
+                continue
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+            except OSError:
+                is_broken = True
