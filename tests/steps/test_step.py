@@ -137,10 +137,12 @@ async def test_text_that_utf8_cannot_say_still_adds_up(listener):
         await run.partial("a\ud83d")
         await run.partial("\ud83d\ude00")
         await run.partial("é")
+        await run.partial("\ud83d")
+        await run.partial("\ude00")
         return ""
 
     await Code(halves).start(listener.context(), "").result()
-    assert listener.check().text == "a�😀é"
+    assert listener.check().text == "a�😀é��"
 
 
 async def test_events_after_the_end_are_refused(listener):
@@ -183,6 +185,17 @@ async def test_cancel_after_the_end_changes_nothing(listener):
     await result.cancel()
     assert listener.check().type == "final"
     assert await result.result()
+
+
+async def test_cancel_in_the_moment_of_the_end_changes_nothing(listener):
+    async def ends(run, input):
+        # Runs when the code has returned, and before anything else has taken notice.
+        asyncio.get_running_loop().call_soon(result.interrupt)
+        return "done"
+
+    result = Code(ends).start(listener.context(), "")
+    assert await result.result() == "done"
+    assert listener.check().type == "final"
 
 
 async def test_code_that_swallows_its_cancellation_cannot_speak_on(listener):
@@ -312,6 +325,16 @@ async def test_a_step_whose_tasks_are_cancelled_before_they_began_still_ends(lis
     with pytest.raises(StepCancelled):
         await asyncio.wait_for(result.result(), 5)
     assert result.done
+
+
+async def test_a_step_whose_delivery_is_cancelled_before_it_began_still_ends(listener, caplog):
+    result = Code(forever).start(listener.context(), "")
+    [delivery] = [task for task in asyncio.all_tasks() if task.get_name().endswith(" events")]
+    delivery.cancel()
+    with pytest.raises(StepCancelled):
+        await asyncio.wait_for(result.result(), 5)
+    await asyncio.sleep(0.01)
+    assert "the last events may be lost" in caplog.text
 
 
 # Publishers that are slow, fail, or hang

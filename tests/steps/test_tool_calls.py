@@ -135,6 +135,16 @@ async def test_a_schema_that_cannot_be_used(listener, schema, told):
     assert text.startswith(told)
 
 
+async def test_a_schema_reads_nothing_from_elsewhere(listener, tmp_path):
+    (tmp_path / "anything.json").write_text("{}")
+    schema = {"$ref": (tmp_path / "anything.json").as_uri()}
+    [(text, is_error)] = await answers(
+        listener, calling({"name": "t"}), box(schema, t=lambda arguments: "read")
+    )
+    assert is_error
+    assert "not a usable JSON schema" in text
+
+
 @pytest.mark.parametrize("value", [object(), float("nan"), {"a": {1, 2}}])
 async def test_a_result_that_is_not_json(listener, value):
     [(text, is_error)] = await answers(listener, calling({"name": "t"}), box({}, t=lambda arguments: value))
@@ -258,15 +268,17 @@ async def test_a_model_gets_the_whole_history_of_its_calls(listener):
     with pytest.raises(StepError):
         await step.start(listener.context(tools=box({}, t=lambda arguments: {"a": 1})), "hi").result()
     messages = step.requests[-1].messages
-    assert [m.view() for m in messages] == [
-        "[user]: hi",
-        "[assistant]: round 0",
-        "ToolUseContent{ToolID: c0, Name: t, Input: {}}",
-        "ToolResultContent{ToolID: c0, Result: the arguments are not JSON: "
-        "Expecting value: line 1 column 1 (char 0)}",
-        "[assistant]: round 1",
-        "ToolUseContent{ToolID: c1, Name: t, Input: {}}",
-        'ToolResultContent{ToolID: c1, Result: {"a": 1}}',
+    told = "the arguments are not JSON: Expecting value: line 1 column 1 (char 0)"
+    assert [
+        (m.type, getattr(m, "tool_id", ""), getattr(m, "text", getattr(m, "result", ""))) for m in messages
+    ] == [
+        ("chat-message", "", "hi"),
+        ("chat-message", "", "round 0"),
+        ("tool-use", "c0", ""),
+        ("tool-result", "c0", told),
+        ("chat-message", "", "round 1"),
+        ("tool-use", "c1", ""),
+        ("tool-result", "c1", '{"a": 1}'),
     ]
     assert messages[2].metadata == {"raw_input": "oops"}
     assert messages[3].metadata == {"is_error": True}

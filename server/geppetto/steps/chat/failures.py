@@ -33,7 +33,7 @@ class Complaint:
         if isinstance(body, list) and body:
             body = cast("list[object]", body)[0]
         if not isinstance(body, Mapping):
-            return cls(message=_text(body))
+            return cls(message=_text(cast("object", body)))
         said = cast("Mapping[str, object]", body)
         inner = said.get("error")
         if isinstance(inner, Mapping):
@@ -72,7 +72,10 @@ _BY_WORDS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = tuple(
             r"content_filter|content_policy|content management policy|responsibleai|data_inspection_failed"
             r"|safety system|usage policies",
         ),
-        (ErrorKind.AUTH, r"invalid_api_key|api key not valid|incorrect api key|authentication_error|invalid x-api-key"),
+        (
+            ErrorKind.AUTH,
+            r"invalid_api_key|api key not valid|incorrect api key|authentication_error|invalid x-api-key",
+        ),
         (
             ErrorKind.UNKNOWN_MODEL,
             r"model_not_found|unknown_model|invalid model|no such model|unknown model|model_not_available"

@@ -81,7 +81,9 @@ class Prices:
 def built_in_prices() -> Mapping[str, Price]:
     """The table that comes with Geppetto."""
     table = tomllib.loads(Path(__file__).with_name("prices.toml").read_text("utf-8"))
-    return {model: _price(entry) for model, entry in cast("dict[str, dict[str, object]]", table["models"]).items()}
+    return {
+        model: _price(entry) for model, entry in cast("dict[str, dict[str, object]]", table["models"]).items()
+    }
 
 
 def _price(entry: Mapping[str, object]) -> Price:

@@ -84,9 +84,9 @@ class Timeouts:
     """
 
     connect: float | None = 10.0
-    first_token: float | None = 180.0
+    first_token: float | None = 300.0
     idle: float | None = 90.0
-    total: float | None = 900.0
+    total: float | None = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
