@@ -30,8 +30,8 @@ provider = "echo"            # or: scripted, openai, claude, ollama
 provider = "hashing"         # works offline: texts that share words are near each other
 
 [limits]
-# wall_time = 60             # seconds that a run may take
-# memory = "2GiB"            # of the whole process
+# wall_seconds = 60          # for a whole run
+# memory_bytes = "2GiB"      # of the whole process
 
 # Another set of settings: geppetto run SCRIPT --profile careful
 # [profiles.careful.chat]
