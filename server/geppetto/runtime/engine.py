@@ -28,6 +28,17 @@ SetupFunction = Callable[["RuntimeEngine"], None]
 HostCall = Callable[[list[JsonValue]], Awaitable[JsonValue]]
 
 
+def new_isolate() -> Isolate:
+    """An isolate with the prelude loaded, for an engine.
+
+    Raises:
+        ResourceError: the prelude is missing.
+    """
+    from geppetto.resources import prelude_path
+
+    return Isolate(prelude_path().read_text("utf-8"))
+
+
 class RuntimeEngine:
     """Runs scripts in V8 and streams the events of their steps.
 
@@ -107,23 +118,21 @@ class RuntimeEngine:
 
     # Life
 
-    async def start(self) -> None:
+    async def start(self, isolate: Isolate | None = None) -> None:
         """Makes the isolate and calls the set-up functions. Does not run anything yet.
+
+        Args:
+            isolate: one that was made ahead of time; it is this engine's from now on.
 
         Raises:
             GeppettoError: the engine was started before, or the prelude is missing.
         """
         if self._isolate is not None or self._closed:
             raise GeppettoError("This engine was started before: make a new one")
-        from geppetto.resources import prelude_path
-
         for setup in self._setup_functions:
             setup(self)
-        self._isolate = Isolate(
-            prelude_path().read_text("utf-8"),
-            heap_bytes=self.limits.heap_bytes,
-            yield_seconds=self.limits.yield_seconds,
-        )
+        self._isolate = isolate or new_isolate()
+        self._isolate.bound(heap_bytes=self.limits.heap_bytes, yield_seconds=self.limits.yield_seconds)
         boot: JsonObject = {
             "params": self.params,
             "installs": list(self._installs),

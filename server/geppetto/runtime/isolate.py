@@ -52,17 +52,15 @@ class IsolateLostError(GeppettoError):
 class Isolate:
     """One V8 isolate with the prelude loaded; belongs to the event loop it was made in."""
 
-    def __init__(self, prelude: str, *, heap_bytes: int | None, yield_seconds: float | None) -> None:
+    def __init__(self, prelude: str) -> None:
         from py_mini_racer import MiniRacer
 
         self._racer = MiniRacer()
         self._closed = False
         self._lost = False
-        self._yield_seconds = yield_seconds
+        self._yield_seconds: float | None = None
         self._running: asyncio.Future[PythonJSConvertedTypes] | None = None
         self._stopped = False
-        if heap_bytes is not None:
-            self._racer.set_hard_memory_limit(heap_bytes)
         self._racer.eval(prelude)
         self._memory = cast(memoryview, self._racer.eval("__geppetto.sab"))
         self._words = self._memory[:_HEADER_BYTES].cast("i")
@@ -72,6 +70,11 @@ class Isolate:
     def lost(self) -> bool:
         """Whether the isolate is wedged for good; the process should end without closing it."""
         return self._lost
+
+    def bound(self, *, heap_bytes: int | None, yield_seconds: float | None) -> None:
+        """Sets what scripts may use from now on: the heap, and the time of a turn."""
+        self._racer.set_hard_memory_limit(heap_bytes or 0)
+        self._yield_seconds = yield_seconds
 
     def serve_sync_requests(self, handler: SyncHandler) -> None:
         """Names who answers the script's synchronous requests: (method, arguments) → value."""
