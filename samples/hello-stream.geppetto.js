@@ -1,8 +1,16 @@
-// Streams an answer word by word. Needs no API key: with nothing configured, the echo step answers.
-const stream = chatStep.startStream("Hello from Geppetto: every word arrives where the code asked for it.");
+// A model answers, and every word is shown as it comes.
+//
+//   geppetto run samples/hello-stream.geppetto.js
+//
+// No key, no network: the model is played from the file beside this one. For a real one, configure it
+// (`geppetto doctor` tells how) and write `chatStep` for `model`.
 
-let words = 0;
+const model = new ChatStepFactory().newStep({ script: "hello-stream.model.yaml" });
+
+let pieces = 0;
+const stream = model.startStream("Who are you?");
 for await (const event of stream) {
-    if (event.type === "partial") words++;
+  if (event.type === "partial") pieces++;
 }
-console.log(`${words} pieces, and the whole text is:`, await stream.finalText());
+const text = await stream.finalText();
+console.log(`\n${pieces} pieces, ${text.length} characters.`);

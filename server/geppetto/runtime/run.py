@@ -98,9 +98,7 @@ class Run:
         self._main_started = self._main_settled = False
         self._errors = []
         self._ended.clear()
-        self._engine.base_folder = (
-            script.path.parent if script.path.is_absolute() else self._engine.base_folder
-        )
+        self._engine.base_folder = script.path.absolute().parent
         wall = self._engine.limits.wall_seconds
         alarm = None if wall is None else loop.call_later(wall, self._out_of_time, wall)
         try:
