@@ -1,9 +1,10 @@
 """Runs the command as a user does: as a process of its own, in a folder of its own."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,33 @@ def script(tmp_path: Path) -> Callable[[str], str]:
         return name
 
     return write
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path, env: dict[str, str]) -> Iterator[Start]:
+    """Starts a command in a session of its own; whatever it leaves running ends with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def call(command: list[str]) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it left nothing
+        process.communicate()

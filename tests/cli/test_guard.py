@@ -6,10 +6,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+
+Start = Callable[[list[str]], "subprocess.Popen[bytes]"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts run in process on Windows")
 
@@ -47,13 +50,6 @@ def run(work: str, *, before: str = "pass", size: int = 1, **env: str) -> "subpr
         timeout=50,
         env={**os.environ, **env},
     )
-
-
-def until(seconds: float, is_true: "object") -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 130])
@@ -158,39 +154,31 @@ def test_a_child_without_a_request_is_ended() -> None:
 class Started:
     """A guarded process whose child has said that it works."""
 
-    def __init__(self, work: str, before: str = "pass", **options: object) -> None:
-        self.process = subprocess.Popen(
-            program(f"print('ready', flush=True)\n{work}", before=before),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,  # type: ignore[call-overload]
-        )
+    def __init__(self, start: Start, work: str, before: str = "pass") -> None:
+        self.process = start(program(f"{work}\nprint('ready', flush=True)\ntime.sleep(30)", before=before))
         assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
+        assert self.process.stdout.readline() == b"ready\n"
         (self.child,) = psutil.Process(self.process.pid).children()
 
     def end(self) -> tuple[int, str]:
         _, err = self.process.communicate(timeout=20)
         assert not self.child.is_running() or self.child.status() == psutil.STATUS_ZOMBIE
-        return self.process.returncode, err
+        return self.process.returncode, err.decode()
 
 
-DEAF = "for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(n, signal.SIG_IGN)\n"
-POLITE = "signal.signal({0}, lambda *_: (print('heard', file=sys.stderr), os._exit(130)))\ntime.sleep(30)"
+DEAF = "for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(n, signal.SIG_IGN)"
+POLITE = "signal.signal({0}, lambda *_: (print('heard', file=sys.stderr), os._exit(130)))"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_reach_the_child(number: signal.Signals) -> None:
-    started = Started(POLITE.format(int(number)) if number else "")
-    time.sleep(0.1)  # until its handler is there
+def test_signals_reach_the_child(start: Start, number: signal.Signals) -> None:
+    started = Started(start, POLITE.format(int(number)))
     started.process.send_signal(number)
     assert started.end() == (130, "heard\n")
 
 
-def test_a_second_interrupt_kills() -> None:
-    started = Started(DEAF + "time.sleep(30)")
-    time.sleep(0.1)
+def test_a_second_interrupt_kills(start: Start) -> None:
+    started = Started(start, DEAF)
     started.process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert started.process.poll() is None
@@ -199,16 +187,18 @@ def test_a_second_interrupt_kills() -> None:
     assert code == 130 and "killed" in err
 
 
-def test_a_child_deaf_to_termination_is_killed_in_the_end() -> None:
-    started = Started(DEAF + "time.sleep(30)", before="guard._TERMINATE_SECONDS = 0.3")
-    time.sleep(0.1)
+def test_a_child_deaf_to_termination_is_killed_in_the_end(start: Start) -> None:
+    started = Started(start, DEAF, before="guard._TERMINATE_SECONDS = 0.3")
     started.process.terminate()
     code, err = started.end()
     assert code == 130 and "did not end by itself" in err
 
 
-def test_the_child_dies_with_its_parent() -> None:
-    started = Started(DEAF + "time.sleep(30)")
+def test_the_child_dies_with_its_parent(start: Start) -> None:
+    started = Started(start, DEAF)
     started.process.kill()
     started.process.wait()
-    until(5, lambda: not started.child.is_running() or started.child.status() == psutil.STATUS_ZOMBIE)
+    deadline = time.monotonic() + 5
+    while started.child.is_running() and started.child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

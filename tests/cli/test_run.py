@@ -16,6 +16,7 @@ import pytest
 
 Geppetto = Callable[..., "subprocess.CompletedProcess[str]"]
 Script = Callable[[str], str]
+Start = Callable[[list[str]], "subprocess.Popen[bytes]"]
 COMMAND = [sys.executable, "-m", "geppetto", "run"]
 
 SLOW = """
@@ -112,20 +113,20 @@ def test_a_bomb_of_objects_is_a_limit(geppetto: Geppetto, script: Script) -> Non
     assert "memory" in done.stderr and "Traceback" not in done.stderr and "C stack" not in done.stderr
 
 
-def test_a_reader_that_leaves_ends_the_run_quietly(
-    env: dict[str, str], script: Script, tmp_path: Path
-) -> None:
-    name = script(
-        "for (let n = 0; ; n++) { console.log('line', n); await new Promise((go) => setTimeout(go, 1)); }"
-    )
-    run = subprocess.Popen(
-        [*COMMAND, name], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+def test_a_reader_that_leaves_ends_the_run_quietly(start: Start, script: Script) -> None:
+    run = start(
+        [
+            *COMMAND,
+            script(
+                "for (let n = 0; ; n++) { console.log(n); await new Promise((go) => setTimeout(go, 1)); }"
+            ),
+        ]
     )
     assert run.stdout is not None and run.stderr is not None
-    assert run.stdout.readline() == "line 0\n"
+    assert run.stdout.readline() == b"0\n"
     run.stdout.close()
     assert run.wait(timeout=20) == 130
-    assert run.stderr.read() == ""
+    assert run.stderr.read() == b""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -145,33 +146,23 @@ def test_a_full_disk_is_told(env: dict[str, str], script: Script, tmp_path: Path
     assert "No space left" in done.stderr
 
 
-def test_ctrl_c_keeps_the_text_and_lets_the_script_finish(
-    env: dict[str, str], script: Script, tmp_path: Path
-) -> None:
-    run = subprocess.Popen(
-        [*COMMAND, script(SLOW)],
-        cwd=tmp_path,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def test_ctrl_c_keeps_the_text_and_lets_the_script_finish(start: Start, script: Script) -> None:
+    run = start([*COMMAND, script(SLOW)])
     assert run.stdout is not None
     seen = b""
     while b"two" not in seen:
         seen += os.read(run.stdout.fileno(), 1000)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does
     rest, err = run.communicate(timeout=20)
-    text = (seen + rest).decode()
     assert run.returncode == 130, err
-    streamed, kept, last = text.splitlines()
+    streamed, kept, last = (seen + rest).decode().splitlines()
     assert kept == f"kept: {streamed}" and streamed.startswith("one two")
     assert last == "the script goes on"
-    assert "Traceback" not in err.decode()
+    assert err == b""
 
 
-def test_a_killed_run_leaves_nothing_behind(env: dict[str, str], script: Script, tmp_path: Path) -> None:
-    run = subprocess.Popen([*COMMAND, script("for (;;);")], cwd=tmp_path, env=env, stdout=subprocess.PIPE)
+def test_a_killed_run_leaves_nothing_behind(start: Start, script: Script) -> None:
+    run = start([*COMMAND, script("for (;;);")])
     deadline = time.monotonic() + 20
     while not (children := psutil.Process(run.pid).children()):
         assert time.monotonic() < deadline
