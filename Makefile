@@ -38,8 +38,8 @@ lint: setup ## Check format, style, types and layers
 build: setup ## Build the wheel and the sdist into dist/
 	@$(BIN)/python -m hatchling build
 
-bench: setup ## Measure side by side, print ratios
-	@$(BIN)/python -m benchmarks
+bench: setup ## Measure side by side, print ratios (ONLY=name for one question)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 setup: $(INSTALLED) assets ## Make .venv, install everything, build the prelude (skips what is done)
 

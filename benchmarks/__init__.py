@@ -1,0 +1,1 @@
+"""Benchmarks: each module in `questions` answers one question; see docs/performance.md."""

@@ -1,0 +1,57 @@
+"""Events from a Python step, through the router, into a handler written in Python."""
+
+import asyncio
+import time
+
+from geppetto.events.dispatch import on_events
+from geppetto.events.message import Message, MessageHandler
+from geppetto.events.models import Event
+from geppetto.events.publisher import PublisherManager
+from geppetto.events.router import EventRouter
+from geppetto.events.wire import step_topic
+from geppetto.steps.context import StepContext
+
+from benchmarks.engines import Talk
+from benchmarks.harness import Bench, Row
+
+TITLE = "How many events a second reach a Python handler from a step written in Python?"
+
+EVENTS = 100_000
+
+
+def measure(bench: Bench) -> list[Row]:
+    rates = bench.take_turns(
+        {
+            "bytes": lambda: asyncio.run(_rate(decoded=False)),
+            "events": lambda: asyncio.run(_rate(decoded=True)),
+        }
+    )
+    return [
+        Row("raw messages", "events/s", rates["bytes"], ">= 50000"),
+        Row("decoded into models", "events/s", rates["events"], ">= 50000"),
+    ]
+
+
+async def _rate(*, decoded: bool) -> float:
+    seen = 0
+
+    def raw(message: Message) -> None:
+        nonlocal seen
+        seen += 1
+
+    def event(event: Event) -> None:
+        nonlocal seen
+        seen += 1
+
+    handler: MessageHandler = on_events(event) if decoded else raw
+    async with EventRouter() as router:
+        publisher = PublisherManager()
+        context = StepContext(publisher=publisher)
+        publisher.register_publisher(step_topic(context.step_id), router)
+        await router.add_step_handler(context.step_id, handler)
+        started = time.perf_counter()
+        await Talk().start(context, EVENTS).result()
+        seconds = time.perf_counter() - started
+    if seen != EVENTS + 2:
+        raise RuntimeError(f"{seen} events came, and not {EVENTS + 2}")
+    return seen / seconds
