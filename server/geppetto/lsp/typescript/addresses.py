@@ -62,6 +62,11 @@ class Addresses:
         has_changed = self._shadow.leave(place.project, place.relative)
         return place.uri, [place.project.config] if has_changed else []
 
+    def opened_uri(self, uri: str) -> str | None:
+        """The TypeScript server's URI for a document that has been entered."""
+        place = self._by_client.get(uri)
+        return place.uri if place else None
+
     def shadow_uri(self, uri: str) -> str | None:
         """The TypeScript server's URI for a client's; None if it can see no such file."""
         if (place := self._by_client.get(uri)) is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.documents.scripts import is_module
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Edit
 from geppetto.lsp.documents.uris import uri_of
@@ -118,13 +119,15 @@ class Backend:
     # Documents
 
     def open(self, document: Document) -> None:
+        if not document.is_script and not is_module(document.uri):
+            return
         uri, configs = self.addresses.enter(document)
         self._tell_changed(configs)
         if connection := self._running():
             connection.notify("textDocument/didOpen", _opened(document, uri))
 
     def change(self, document: Document, edits: Sequence[Edit]) -> None:
-        if (connection := self._running()) and (uri := self.addresses.shadow_uri(document.uri)):
+        if (connection := self._running()) and (uri := self.addresses.opened_uri(document.uri)):
             connection.notify(
                 "textDocument/didChange",
                 {
@@ -297,7 +300,7 @@ class Backend:
             return
         connection.notify("initialized", {})
         for document in self._documents:
-            if (uri := self.addresses.shadow_uri(document.uri)) is not None:
+            if (uri := self.addresses.opened_uri(document.uri)) is not None:
                 connection.notify("textDocument/didOpen", _opened(document, uri))
         self.state = State.RUNNING
         self._started.set()

@@ -47,8 +47,8 @@ class Project:
     Attributes:
         folder: the user's folder, or None for documents that have no file.
         shadow: where the TypeScript server sees that folder.
-        is_loose: made for a file outside of every workspace folder: only its own folder is looked at, since it
-            may be the home folder.
+        is_loose: made for a file outside of every workspace folder, and gone with its last document.
+        is_wide: holds all of the user's files, or of the machine's, so subfolders are not searched for scripts.
         extra: documents that the patterns do not match, by their path below `shadow`.
     """
 
@@ -56,6 +56,7 @@ class Project:
     root: str
     shadow: str
     is_loose: bool
+    is_wide: bool
     extra: set[str] = field(default_factory=set[str])
     documents: int = 0
 
@@ -108,7 +109,7 @@ class Shadow:
         """The project of documents that have no file."""
         if self._untitled is None:
             root = self._new_root()
-            self._untitled = Project(None, root, os.path.join(root, _LINK), is_loose=True)
+            self._untitled = Project(None, root, os.path.join(root, _LINK), is_loose=False, is_wide=True)
             os.mkdir(self._untitled.shadow)
             self._write_config(self._untitled)
         return self._untitled
@@ -129,7 +130,7 @@ class Shadow:
     def leave(self, project: Project, relative: str) -> bool:
         """Counts a document out; True if the project's configuration has changed or gone."""
         project.documents -= 1
-        if project.is_loose and project.documents <= 0 and project.folder is not None:
+        if project.is_loose and project.documents <= 0:
             self._remove(project)
             return True
         if relative in project.extra:
@@ -153,7 +154,8 @@ class Shadow:
 
     def _add(self, folder: str, *, is_loose: bool) -> Project:
         root = self._new_root()
-        project = Project(folder, root, os.path.join(root, _LINK), is_loose)
+        is_wide = is_loose or folder in (os.path.expanduser("~"), os.path.dirname(folder))
+        project = Project(folder, root, os.path.join(root, _LINK), is_loose, is_wide)
         _link(folder, project.shadow)
         self._write_config(project)
         self._projects[folder] = project
@@ -176,7 +178,7 @@ class Shadow:
         from fnmatch import fnmatchcase
 
         *folders, name = relative.split(os.sep)
-        if project.is_loose and folders:
+        if project.is_wide and folders:
             return False
         if any(part.startswith(".") or part in _NEVER_MATCHED for part in folders) or name.startswith("."):
             return False
@@ -184,7 +186,7 @@ class Shadow:
         return any(fnmatchcase(name, pattern) for pattern in patterns)
 
     def _write_config(self, project: Project) -> None:
-        depth = "" if project.is_loose else "**/"
+        depth = "" if project.is_wide else "**/"
         patterns = ["*.js", "*.ts"] if project.folder is None else self.patterns
         include: list[JsonValue] = [f"{_LINK}/{depth}{pattern}" for pattern in patterns]
         include += [f"{_LINK}/{extra.replace(os.sep, '/')}" for extra in sorted(project.extra)]

@@ -1,0 +1,88 @@
+"""The requests that the TypeScript server answers: passed on as JSON, with URIs translated and positions made real."""
+
+from dataclasses import dataclass
+
+from geppetto.json_value import JsonObject
+from geppetto.lsp.documents.text import Text
+from geppetto.lsp.params import as_list, as_position, as_range, position_json, range_json
+from geppetto.lsp.protocol import Answer
+from geppetto.lsp.server import GeppettoServer
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A method that is passed on.
+
+    Attributes:
+        has_places: whether its result can hold URIs. Looking for them in a long completion list takes time.
+        is_of_document: whether its parameters name a document, which then has to be a script of ours.
+    """
+
+    method: str
+    has_places: bool = True
+    is_of_document: bool = True
+
+
+PASSED = (
+    Passed("textDocument/completion", has_places=False),
+    Passed("completionItem/resolve", is_of_document=False),
+    Passed("textDocument/hover"),
+    Passed("textDocument/signatureHelp"),
+    Passed("textDocument/definition"),
+    Passed("textDocument/typeDefinition"),
+    Passed("textDocument/implementation"),
+    Passed("textDocument/references"),
+    Passed("textDocument/documentHighlight", has_places=False),
+    Passed("textDocument/documentSymbol"),
+    Passed("textDocument/codeAction"),
+    Passed("textDocument/codeLens"),
+    Passed("codeLens/resolve", is_of_document=False),
+    Passed("textDocument/formatting", has_places=False),
+    Passed("textDocument/rangeFormatting", has_places=False),
+    Passed("textDocument/onTypeFormatting", has_places=False),
+    Passed("textDocument/prepareRename", has_places=False),
+    Passed("textDocument/rename"),
+    Passed("textDocument/foldingRange", has_places=False),
+    Passed("textDocument/selectionRange", has_places=False),
+    Passed("textDocument/linkedEditingRange", has_places=False),
+    Passed("textDocument/semanticTokens/full", has_places=False),
+    Passed("textDocument/semanticTokens/range", has_places=False),
+    Passed("textDocument/inlayHint"),
+    Passed("textDocument/prepareCallHierarchy"),
+    Passed("callHierarchy/incomingCalls", is_of_document=False),
+    Passed("callHierarchy/outgoingCalls", is_of_document=False),
+    Passed("workspace/symbol", is_of_document=False),
+    Passed("workspace/willRenameFiles", is_of_document=False),
+)
+
+
+def register(server: GeppettoServer) -> None:
+    for passed in PASSED:
+        _register(server, passed)
+
+
+def _register(server: GeppettoServer, passed: Passed) -> None:
+    def handle(params: JsonObject) -> Answer:
+        if passed.is_of_document:
+            document = server.script_in(params)
+            if document is None:
+                return None
+            params = with_real_positions(params, document.text)
+        return server.backend.request(passed.method, params, has_places=passed.has_places)
+
+    server.on(passed.method, handle)
+
+
+def with_real_positions(params: JsonObject, text: Text) -> JsonObject:
+    """The parameters with every position in the text: one past the end of a line is on the next to TypeScript."""
+    real = dict(params)
+    if "position" in real:
+        real["position"] = position_json(text.clamp(as_position(real["position"])))
+    if "range" in real:
+        real["range"] = range_json(text.clamp_range(as_range(real["range"])))
+    if "positions" in real:
+        real["positions"] = [
+            position_json(text.clamp(as_position(position)))
+            for position in as_list(real["positions"], "positions")
+        ]
+    return real

@@ -1,0 +1,94 @@
+"""The language server of one client: its documents, its backend, its features."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from pygls.lsp.server import LanguageServer
+
+from geppetto import __version__
+from geppetto.json_value import JsonObject
+from geppetto.lsp.capabilities import pulls_diagnostics
+from geppetto.lsp.documents.store import Document, Documents
+from geppetto.lsp.params import document_uri
+from geppetto.lsp.protocol import GeppettoProtocol, Handler
+from geppetto.lsp.typescript.backend import Backend
+from geppetto.lsp.typescript.process import TypeScriptProcess
+
+logger = logging.getLogger(__name__)
+
+WARNING = 2
+ERROR = 1
+
+
+class GeppettoServer(LanguageServer):
+    """State that features share. They change it only in their handlers' synchronous part.
+
+    Attributes:
+        client: the client's capabilities; empty before `initialize`.
+        first_process: a TypeScript server that was started ahead, for the backend to take.
+        documents_changed: to be called with a URI after the document was opened, changed or closed.
+        refresh_diagnostics: to be called when something else changed that diagnostics depend on.
+        finished: set when the client has said `exit`.
+    """
+
+    def __init__(self, first_process: TypeScriptProcess | None = None) -> None:
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            "geppetto", __version__, protocol_cls=GeppettoProtocol
+        )
+        self.rpc = cast(GeppettoProtocol, self.protocol)
+        self.documents = Documents()
+        self.client: JsonObject = {}
+        self.first_process = first_process
+        self.finished = asyncio.Event()
+        self._backend: Backend | None = None
+        self.documents_changed: Callable[[str], None] = lambda uri: None
+        self.refresh_diagnostics: Callable[[], None] = lambda: None
+
+    @property
+    def backend(self) -> Backend:
+        assert self._backend is not None, "asked before initialize"
+        return self._backend
+
+    @backend.setter
+    def backend(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @property
+    def pulls_diagnostics(self) -> bool:
+        return pulls_diagnostics(self.client)
+
+    def on(self, method: str, handler: Handler) -> None:
+        """Registers a feature. See `Handler` for what it may do when."""
+        self.rpc.register(method, handler)
+
+    def script_in(self, params: JsonObject) -> Document | None:
+        """The script that a request is about; None if it is about a document that is not ours.
+
+        What is not open may be a file that an editor shows without telling, so it is no error.
+        """
+        document = self.documents.get(document_uri(params))
+        return document if document is not None and document.is_script else None
+
+    def show(self, kind: int, message: str) -> None:
+        self.rpc.tell("window/showMessage", {"type": kind, "message": message})
+
+    async def close(self) -> None:
+        """Ends everything that belongs to this client."""
+        await self.rpc.stop()
+        if self._backend is not None:
+            await self._backend.close()
+        elif self.first_process is not None:
+            self.first_process.kill()
+            self.first_process.wait(1.0)
+
+
+def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoServer:
+    """A server with all features, not yet connected. To be called inside of a running event loop."""
+    from geppetto.lsp.features import commands, diagnostics, lifecycle, passthrough, synchronisation
+
+    server = GeppettoServer(first_process)
+    for feature in (lifecycle, synchronisation, passthrough, diagnostics, commands):
+        feature.register(server)
+    return server
