@@ -10,7 +10,8 @@ from geppetto.settings.models import EmbeddingsSettings
 
 async def test_without_settings_it_is_what_default_settings_ask_for() -> None:
     defaults = EmbeddingsSettings()
-    assert (defaults.dimensions, defaults.cache_size) == (DEFAULT_DIMENSIONS, DEFAULT_CACHE_BYTES)
+    assert defaults.cache_size == DEFAULT_CACHE_BYTES
+    assert create_embeddings(defaults).model.dimensions == DEFAULT_DIMENSIONS
     texts = ["Hello, world!"]
     assert await create_embeddings().embed(texts) == await create_embeddings(defaults).embed(texts)
 

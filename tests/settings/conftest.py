@@ -1,8 +1,9 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
 import pytest
+from geppetto.settings.keychain import read_key
 
 Write = Callable[[str, str], Path]
 
@@ -24,3 +25,12 @@ def workspace(tmp_path: Path) -> Path:
     folder = tmp_path / "workspace"
     (folder / ".git").mkdir(parents=True)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_keychain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The developer's own keychain plays no part either."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    read_key.cache_clear()
+    yield
+    read_key.cache_clear()

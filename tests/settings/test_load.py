@@ -183,7 +183,7 @@ def test_ollamas_host_is_read_as_ollama_reads_it(workspace: Path, host: str, url
 
 
 def test_an_env_file_is_found_upwards_and_keeps_to_itself(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path,
 ) -> None:
     deep = workspace / "a" / "b"
     deep.mkdir(parents=True)
@@ -191,16 +191,19 @@ def test_an_env_file_is_found_upwards_and_keeps_to_itself(
         "export OPENAI_API_KEY='sk-quoted' # mine\n"
         "NAME=gpt\n"
         "\n"
-        'GEPPETTO_CHAT_MODEL="${NAME}-${SIZE}"\n'
+        'GEPPETTO_CHAT_MODEL="${NAME}-${KIND:-mini}"\n'
         "GEPPETTO_CHAT_SCRIPT=play.yaml\n"
         "DATABASE_URL=postgres://unrelated\n"
     )
-    monkeypatch.setenv("SIZE", "not from here")
-    settings = load_settings(deep, env={"SIZE": "mini"})
+    settings = load_settings(deep, env={"KIND": "not from here"})
     assert settings.steps.openai.api_key and settings.steps.openai.api_key.get_secret_value() == "sk-quoted"
     assert story(settings, "chat.model") == ("gpt-mini", ".env", f"GEPPETTO_CHAT_MODEL ({workspace}/.env:4)")
     assert settings.steps.chat.script == workspace / "play.yaml"
-    assert settings.notices == ()
+    [notice] = settings.notices
+    assert notice == (
+        f"{workspace}/.env:4: ${{KIND}} is not defined in this file, "
+        "and variables of the environment are not put into it"
+    )
 
 
 def test_what_is_odd_in_an_env_file_is_mentioned_and_harms_nothing(workspace: Path) -> None:

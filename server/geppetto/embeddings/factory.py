@@ -36,7 +36,7 @@ def create_embeddings(settings: EmbeddingsSettings | None = None) -> EmbeddingsP
 
 
 def _hashing(settings: EmbeddingsSettings) -> EmbeddingsProvider:
-    return HashingEmbeddings(settings.dimensions)
+    return HashingEmbeddings(settings.dimensions or DEFAULT_DIMENSIONS)
 
 
 _PROVIDERS: dict[str, Callable[[EmbeddingsSettings], EmbeddingsProvider]] = {"hashing": _hashing}

@@ -5,11 +5,14 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from geppetto.settings.errors import Problem, SettingsError
+from geppetto.settings.find import user_file
 from geppetto.settings.layers import Layer, Origin, leaves
 from geppetto.settings.models import StepSettings
 from geppetto.settings.places import KeyPath, key_lines, line_of
@@ -17,11 +20,30 @@ from geppetto.settings.problems import explain
 from geppetto.settings.text_file import read_text
 
 
+def _trusted_host(value: str) -> str:
+    """A host, or an origin such as http://gpu-box:8000."""
+    try:
+        url = urlsplit(value if "://" in value else f"https://{value}")
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        good = False
+    else:
+        rest = value.partition("://")[2] or value
+        good = good and not re.search(r"[/@?#*\s]", rest) and ("://" in value or ":" not in value)
+    if not good:
+        raise PydanticCustomError("host", "should be a host such as llm.example.com, or http://gpu-box:8000")
+    return value
+
+
+TrustedHost: TypeAlias = Annotated[str, AfterValidator(_trusted_host)]
+
+
 class ConfigFile(StepSettings):
     """All that a `geppetto.toml` may say."""
 
     profile: str | None = None
     profiles: dict[str, StepSettings] = Field(default_factory=dict)
+    trusted_hosts: tuple[TrustedHost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +53,7 @@ class FileLayers:
     path: Path
     common: Layer
     profiles: Mapping[str, Layer]
+    trusted_hosts: tuple[str, ...] = ()
 
 
 def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
@@ -59,6 +82,10 @@ def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
             for location, message in explain(error, ConfigFile)
         ]
         raise SettingsError(sorted(problems, key=lambda problem: problem.line or 0)) from None
+    if kind == "workspace" and "trusted_hosts" in config.model_fields_set:
+        line = line_of(lines, ("trusted_hosts",))
+        message = f"a workspace cannot say whom you trust: this belongs into your own {user_file()}"
+        raise SettingsError([Problem(message, "trusted_hosts", _place(path, line), path, line)])
 
     def layer(settings: StepSettings, prefix: KeyPath, origin: Callable[[int | None], Origin]) -> Layer:
         values = dict(leaves(settings))
@@ -80,6 +107,7 @@ def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
             )
             for name, profile in config.profiles.items()
         },
+        config.trusted_hosts,
     )
 
 

@@ -25,12 +25,17 @@ def read_environment(env: Mapping[str, str], cwd: Path) -> Layer:
 
 
 def read_env_file(path: Path, env: Mapping[str, str]) -> Layer:
-    """The same variables from a `.env` file. Other tools own that file too, so what they wrote is left alone."""
+    """The same variables from a `.env` file. Other tools own that file too, so what they wrote is left alone.
+
+    `${NAME}` means a variable of the same file. The environment stays out: the file may have come with a
+    workspace of somebody else's, and must not be able to put a key of the user's into an address.
+    """
     from dotenv.parser import parse_stream
-    from dotenv.variables import parse_variables
+    from dotenv.variables import Variable, parse_variables
 
     text = read_text(path)
-    known: dict[str, str] = dict(env)
+    names = variable_names()
+    known: dict[str, str] = {}
     variables: dict[str, tuple[str, Origin]] = {}
     notices: list[str] = []
     for binding in parse_stream(StringIO(text)):
@@ -40,7 +45,15 @@ def read_env_file(path: Path, env: Mapping[str, str]) -> Layer:
         if binding.error:
             notices.append(f"{path}:{line}: this line is not NAME=value and is left out")
         elif binding.key and binding.value is not None:
-            value = "".join(atom.resolve(known) for atom in parse_variables(binding.value))
+            atoms = list(parse_variables(binding.value))
+            value = "".join(atom.resolve(known) for atom in atoms)
+            if binding.key in names:
+                notices += (
+                    f"{path}:{line}: ${{{name}}} is not defined in this file, and variables of the environment are"
+                    " not put into it"
+                    for atom in atoms
+                    if isinstance(atom, Variable) and (name := atom.name) not in known and name in env
+                )
             known[binding.key] = value
             variables[binding.key] = value, Origin(".env", binding.key, path=path, line=line)
     layer = _variables_layer(variables, path.parent)

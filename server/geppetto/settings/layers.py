@@ -13,7 +13,9 @@ from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.models import Section, StepSettings
 from geppetto.settings.problems import explain, section_type, suggestion
 
-Kind: TypeAlias = Literal["command line", "environment", ".env", "profile", "workspace", "user", "default"]
+Kind: TypeAlias = Literal[
+    "command line", "environment", ".env", "profile", "workspace", "user", "keychain", "default"
+]
 
 
 @dataclass(frozen=True, slots=True)

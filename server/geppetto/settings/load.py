@@ -8,7 +8,7 @@ The first that says something wins:
 4. the chosen profile: of the workspace's `geppetto.toml`, then of the user's,
 5. the workspace's `geppetto.toml`, the nearest from the folder upwards,
 6. the user's own `geppetto.toml`,
-7. the defaults.
+7. the defaults; for keys, the system's keychain.
 
 Upwards ends at the root of the git repository. Every file is checked as a whole, the profiles that nobody chose
 included, so that a mistake is told when it is made and not when it first matters.
@@ -27,12 +27,16 @@ from geppetto.settings.config_file import FileLayers, read_config
 from geppetto.settings.environment import read_env_file, read_environment
 from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.find import find_env_file, find_workspace_file, user_file
+from geppetto.settings.keychain import read_key
 from geppetto.settings.layers import Layer, Origin, check, fields_of
-from geppetto.settings.models import StepSettings
+from geppetto.settings.models import ServiceSettings, StepSettings
 from geppetto.settings.problems import suggestion
+from geppetto.settings.trust import withhold_keys
 
 DEFAULT = Origin("default")
 COMMAND_LINE = Origin("command line")
+KEYCHAIN = Origin("keychain")
+MASK = "********"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,17 @@ class Settings:
     def rows(self) -> list[Row]:
         """Every setting with its value and origin."""
         keys = [(section, name) for section in StepSettings.model_fields for name in fields_of(section)]
-        return [
-            Row(
-                f"{section}.{name}",
-                _masked(getattr(getattr(self.steps, section), name)),
-                self.origin_of(f"{section}.{name}"),
-            )
-            for section, name in keys
-        ]
+        return [self._row(section, name) for section, name in keys]
+
+    def _row(self, section: str, name: str) -> Row:
+        settings: object = getattr(self.steps, section)
+        value, origin = getattr(settings, name), self.origin_of(f"{section}.{name}")
+        if isinstance(settings, ServiceSettings) and name == "api_key" and value is None:
+            if settings.withheld:
+                return Row(f"{section}.{name}", "(not used: see below)", origin)
+            if read_key(section) is not None:
+                return Row(f"{section}.{name}", MASK, KEYCHAIN)
+        return Row(f"{section}.{name}", _masked(value), origin)
 
 
 def load_settings(
@@ -116,20 +123,24 @@ def load_settings(
 
     layers = [command_line, *environment, *of_profile, *common]
     steps, origins = _merge(layers)
+    trusted = tuple(chain.from_iterable(file.trusted_hosts for file in files))
+    steps, withheld = withhold_keys(steps, origins, user_file(), trusted)
     return Settings(
         steps=steps,
         origins=origins,
         profile=chosen,
         profiles=tuple(profiles),
         files=tuple(path for path in (env_file, *(file.path for file in files)) if path),
-        notices=tuple(chain.from_iterable(layer.notices for layer in layers)),
+        notices=(*chain.from_iterable(layer.notices for layer in layers), *withheld),
     )
 
 
 def _config_files(folder: Path) -> list[FileLayers]:
     workspace, user = find_workspace_file(folder), user_file()
-    files = [read_config(workspace, "workspace")] if workspace else []
-    if os.path.lexists(user) and user != workspace:
+    # A script in the user's own folder of settings: the file is the user's all the same.
+    is_user = workspace is not None and os.path.realpath(workspace) == os.path.realpath(user)
+    files = [read_config(workspace, "user" if is_user else "workspace")] if workspace else []
+    if os.path.lexists(user) and not is_user:
         files.append(read_config(user, "user"))
     return files
 
@@ -168,7 +179,7 @@ def _masked(value: object) -> str:
         case None | ():
             return ""
         case SecretStr():
-            return "********"
+            return MASK
         case tuple():
             return ", ".join(repr(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         case _:

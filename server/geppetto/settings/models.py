@@ -15,13 +15,16 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
 ChatProvider: TypeAlias = Literal["echo", "scripted", "openai", "claude", "ollama"]
-EmbeddingsProviderName: TypeAlias = Literal["hashing"]
+ChatCache: TypeAlias = Literal["off", "memory", "disk"]
+EmbeddingsProviderName: TypeAlias = Literal["hashing", "openai", "ollama", "model2vec"]
+ServiceName: TypeAlias = Literal["openai", "claude", "ollama"]
 
 
 def _number(value: object) -> object:
@@ -61,6 +64,7 @@ def _address(value: str) -> str:
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0)]
 Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
+RoomOrNone: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_from_its_folder)]
 
 
@@ -89,6 +93,12 @@ class ChatSettings(Section):
         description="What the scripted provider plays: a YAML or JSON file, relative to the file that says so.",
     )
     delay: Seconds = Field(default=0.0, description="Seconds that echo waits before each word.")
+    cache: ChatCache = Field(
+        default="off", description="Whether the same request gets the same answer again, and kept where."
+    )
+    cache_size: Size = Field(
+        default=ByteSize(256 * 1024 * 1024), description="Room for the answers kept, such as 256MiB."
+    )
 
 
 class EmbeddingsSettings(Section):
@@ -97,12 +107,21 @@ class EmbeddingsSettings(Section):
     provider: EmbeddingsProviderName = Field(
         default="hashing", description="hashing works offline: texts that share words are near each other."
     )
-    dimensions: Annotated[int, BeforeValidator(_number), Field(ge=16, le=8192)] = Field(
-        default=256, description="The length of a vector."
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The model's name, as its provider spells it; for model2vec a folder or a name.",
     )
-    cache_size: Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)] = Field(
+    dimensions: Annotated[int, BeforeValidator(_number), Field(ge=16, le=8192)] | None = Field(
+        default=None, description="The length of a vector; by default the model's own, for hashing 256."
+    )
+    cache_size: RoomOrNone = Field(
         default=ByteSize(64 * 1024 * 1024),
         description="Memory for vectors already made, such as 64MiB; 0 for none.",
+    )
+    disk_cache_size: RoomOrNone = Field(
+        default=ByteSize(256 * 1024 * 1024),
+        description="Room on disk for vectors that a service made, such as 256MiB; 0 for none.",
     )
 
 
@@ -124,14 +143,37 @@ class LimitsSettings(Section):
 
 
 class ServiceSettings(Section):
-    """How to reach a model service. The key is a secret: it is in no repr, message or output."""
+    """How to reach a model service. The key is a secret: it is in no repr, message or output.
+
+    Whoever needs the key asks `settings.keys.service_key`, which also knows the system's keychain.
+    """
 
     api_key: Annotated[SecretStr, BeforeValidator(_key), Field(min_length=1)] | None = Field(
-        default=None, description="The key. An environment variable is the best place."
+        default=None, description="The key. An environment variable or the keychain is the best place."
     )
     base_url: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None, description="Address of the service, or of a compatible one."
     )
+
+    _doubt: str = PrivateAttr(default="")
+    _withheld: bool = PrivateAttr(default=False)
+
+    @property
+    def doubt(self) -> str:
+        """Why this address gets no key of the user's, empty if it may: see `settings.trust`."""
+        return self._doubt
+
+    @property
+    def withheld(self) -> bool:
+        """Whether a key was taken out because of the doubt."""
+        return self._withheld
+
+    def doubted(self, doubt: str, *, keep_key: bool) -> "ServiceSettings":
+        """The same with a doubt about the address; a key that must not go there is taken out."""
+        copy = self.model_copy(update={} if keep_key else {"api_key": None})
+        copy._doubt = doubt
+        copy._withheld = self.api_key is not None and not keep_key
+        return copy
 
 
 class StepSettings(Section):
