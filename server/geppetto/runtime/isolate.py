@@ -117,7 +117,8 @@ class Isolate:
 
         Call :meth:`drain` for the rest. They are apart because microtasks may never end.
         """
-        return json.loads(cast(str, await self.evaluate(f"__geppetto.turn({json.dumps(messages)})")))
+        literal = json.dumps(messages, ensure_ascii=False)
+        return json.loads(cast(str, await self.evaluate(f"__geppetto.turn({literal})")))
 
     async def drain(self) -> list[JsonValue]:
         """Lets the microtasks run and returns the messages the script has queued since it was last asked."""

@@ -68,7 +68,13 @@ class StreamWatcher(Protocol):
 class Receiver(Protocol):
     """Where the events of one started step go."""
 
-    async def receive(self, payload: bytes, terminal: bool) -> None: ...
+    def receive(self, payload: bytes, event_type: str) -> None:
+        """Takes an event."""
+        ...
+
+    def room(self) -> Awaitable[None] | None:
+        """What to wait for before the next event is given; None if there is nothing."""
+        ...
 
 
 class LiveStreams:
@@ -137,16 +143,20 @@ class LiveStreams:
 
         ended = asyncio.Event()
 
-        async def handle(message: Message) -> None:
-            terminal = message.metadata.get(EVENT_TYPE) in TERMINAL_TYPES
+        # Runs for every event, so it is plain: a coroutine for each would cost as much as the rest.
+        def handle(message: Message) -> Awaitable[None] | None:
+            payload, event_type = message.payload, message.metadata[EVENT_TYPE]
+            terminal = event_type in TERMINAL_TYPES
             if terminal:
-                self._account(message.payload)
+                self._account(payload)
                 # Before the script hears of it: what it starts in answer may take this place.
                 self._live.pop(request.step_id, None)
-            self._watcher.show(StreamEvent(request.step_id, message.payload, request.place, request.name))
-            await receiver.receive(message.payload, terminal)
+            self._watcher.show(StreamEvent(request.step_id, payload, request.place, request.name))
+            receiver.receive(payload, event_type)
             if terminal:
                 ended.set()
+                return None  # nothing follows that would have to wait
+            return receiver.room()
 
         router = await self._router()
         handler = await router.add_step_handler(request.step_id, handle)
@@ -203,5 +213,8 @@ class Collector:
     def __init__(self) -> None:
         self.events: list[JsonValue] = []
 
-    async def receive(self, payload: bytes, terminal: bool) -> None:
+    def receive(self, payload: bytes, event_type: str) -> None:
         self.events.append(json.loads(payload))
+
+    def room(self) -> None:
+        return None

@@ -178,6 +178,12 @@ export class EventReader {
   #meta!: Meta;
   #step: StepInfo | undefined;
 
+  /** The next partial event, which differs from the last one in nothing but its delta. */
+  next(delta: string): PartialEvent {
+    this.text += delta;
+    return { type: "partial", meta: this.#meta, step: this.#step!, delta, completion: this.text };
+  }
+
   read(wire: WireEvent): Event {
     const meta = this.#readMeta(wire.meta);
     if (wire.type === "partial") {

@@ -12,7 +12,7 @@ import { beginTurn, post, sab, takeQueued } from "./port";
 import { dateNow, defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
 import { installPromises, reportUnhandled, soon } from "./promises";
 import { stepGlobal, type StepInfo } from "./steps";
-import { cancelAllStreams, receiveEvent, reportUnobservedErrors } from "./stream";
+import { cancelAllStreams, receiveDeltas, receiveEvent, reportUnobservedErrors } from "./stream";
 import { clearTimer, fireTimer, setImmediate, setInterval, setTimeout } from "./timers";
 import { defineTool, runTool } from "./tools";
 
@@ -29,6 +29,7 @@ type HostMessage =
   | readonly ["global", StepInfo]
   | readonly ["main", string]
   | readonly ["ev", number, WireEvent]
+  | readonly ["deltas", number, ...string[]]
   | readonly ["ok", number, JsonValue]
   | readonly ["err", number, HostErrorInfo]
   | readonly ["timer", number]
@@ -39,6 +40,8 @@ function handle(message: HostMessage): void {
   switch (message[0]) {
     case "ev":
       return receiveEvent(message[1], message[2]);
+    case "deltas":
+      return receiveDeltas(message[1], message as unknown as readonly string[]);
     case "ok":
       return answerCall(message[1], (call) => call.succeed(message[2]));
     case "err":

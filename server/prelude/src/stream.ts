@@ -69,6 +69,7 @@ export function interruptError(stepID: string, frames: string): Error {
 
 // Ways into a stream for this module and its neighbours that scripts cannot take.
 let deliverTo: (stream: StreamHandle, wire: WireEvent) => void;
+let deliverDelta: (stream: StreamHandle, delta: string) => void;
 let stopWaiting: (stream: StreamHandle) => void;
 let unobservedError: (
   stream: StreamHandle,
@@ -238,7 +239,10 @@ export class StreamHandle implements Stream<unknown> {
     if (this.#terminal !== undefined) {
       throw new Error(`geppetto: the host sent '${wire.type}' after the end of stream ${this.#setup.streamNo}`);
     }
-    const event = this.#reader.read(wire);
+    this.#deliver(this.#reader.read(wire));
+  }
+
+  #deliver(event: Event): void {
     this.#started = true;
     const { type } = event;
     const ends = type === "final" || type === "error" || type === "interrupt";
@@ -279,6 +283,7 @@ export class StreamHandle implements Stream<unknown> {
 
   static {
     deliverTo = (stream, wire) => stream.#receive(wire);
+    deliverDelta = (stream, delta) => stream.#deliver(stream.#reader.next(delta));
     setEveryEvent = (stream, handler) => {
       stream.#everyEvent = handler;
     };
@@ -308,6 +313,15 @@ export function receiveEvent(streamNo: number, wire: WireEvent): void {
     throw new Error(`geppetto: the host sent '${wire.type}' for stream ${streamNo}, which is not running`);
   }
   deliverTo(stream, wire);
+}
+
+/** Partial events that carry what their stream's last event did, but for the delta; those begin at index 2. */
+export function receiveDeltas(streamNo: number, message: readonly string[]): void {
+  const stream = streams[streamNo];
+  if (stream === undefined) {
+    throw new Error(`geppetto: the host sent deltas for stream ${streamNo}, which is not running`);
+  }
+  for (let i = 2; i < message.length; i++) deliverDelta(stream, message[i]!);
 }
 
 /** Ctrl-C: every running stream is cancelled. */
