@@ -175,6 +175,8 @@ const TrackedPromise = function Promise(this: unknown, executor: Executor): Prom
 
 /** Replaces `Promise` and instruments what hands out promises. Called once, before any user code. */
 export function installPromises(): void {
+  // The bundler may rename the function; scripts see the name in errors and logs.
+  defineProperty(TrackedPromise, "name", { value: "Promise", configurable: true });
   for (const key of ownKeys(NativePromise)) {
     if (hasOwn(TrackedPromise, key) && key !== "prototype") continue;
     defineProperty(TrackedPromise, key, getOwnPropertyDescriptor(NativePromise, key)!);
@@ -227,8 +229,10 @@ export function installPromises(): void {
   trackResult(asyncGenerator, "return");
   trackResult(asyncGenerator, "throw");
   trackResult(getPrototypeOf(asyncGenerator) as object, Symbol.asyncDispose);
-  trackResult(AsyncDisposableStack.prototype, "disposeAsync");
-  trackResult(AsyncDisposableStack.prototype, Symbol.asyncDispose);
+  if (typeof AsyncDisposableStack === "function") {
+    trackResult(AsyncDisposableStack.prototype, "disposeAsync");
+    trackResult(AsyncDisposableStack.prototype, Symbol.asyncDispose);
+  }
   trackResult(Array, "fromAsync");
   hide(globalThis, "Promise", TrackedPromise);
 }
