@@ -252,7 +252,9 @@ def test_the_mark_makes_room_for_the_console(terminal: LiveDisplay, out: Sink, c
     assert out.text.endswith("\r\x1b[Kline\n")
     terminal(event("a", "error", error_string="gone"))
     clock.tick(10)
-    assert out.text.endswith("\r\x1b[Kline\n")
+    # It failed before it said a word: that is shown all the same, and the mark does not come back.
+    header, closing = out.text.split("Kline\n")[1].splitlines()
+    assert header.startswith("▸ chatStep") and closing.startswith("  failed: gone")
 
 
 def test_a_model_does_not_steer_the_terminal(terminal: LiveDisplay, out: Sink) -> None:

@@ -147,12 +147,8 @@ class LiveDisplay:
                 self._whole_text(event, said)
                 self._end(event, self._closing(event, said, "interrupted"))
             case "error":
-                self._end(
-                    event,
-                    self._closing(
-                        event, said, f"failed: {_short(said.get('error_string', ''))}", failed=True
-                    ),
-                )
+                how = f"failed: {_short(said.get('error_string', ''))}"
+                self._end(event, self._closing(event, said, how, failed=True), failed=True)
             case _:
                 return  # a kind of event that this display does not know
 
@@ -179,10 +175,13 @@ class LiveDisplay:
         else:
             telling.unseen.append((kind, text))
 
-    def _end(self, event: StreamEvent, closing: str) -> None:
+    def _end(self, event: StreamEvent, closing: str, *, failed: bool = False) -> None:
         telling = self._telling.get(event.step_id)
         if telling is None:  # it said nothing
-            self._waiting.pop(event.step_id, None)
+            waiting = self._waiting.pop(event.step_id, None)
+            if failed and waiting is not None and self._spinner is not None and self._live is None:
+                self._open(waiting)
+                self._out.write(closing + "\n")
             self._spin()
             return
         telling.ended = closing

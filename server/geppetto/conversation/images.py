@@ -239,7 +239,7 @@ def _recognise(header: bytes, what: str) -> MediaType:
             return media_type
     raise ImageError(
         "unsupported",
-        f"{what} is not a supported image: its content is not {SUPPORTED}",
+        f"{what} is not a supported image: its content is none of {SUPPORTED}",
         hint="Convert it to PNG or JPEG.",
     )
 
