@@ -64,9 +64,9 @@ class ScriptError:
     cause: ScriptError | None = None
 
     def headline(self) -> str:
-        """The error in one line, without its place."""
-        text = f"{self.name}: {self.message}" if self.message else self.name
-        return f"{text} ({self.context})" if self.context else text
+        """The error without its place; of one line, unless its message has more."""
+        first, *rest = (f"{self.name}: {self.message}" if self.message else self.name).split("\n")
+        return "\n".join([f"{first} ({self.context})" if self.context else first, *rest])
 
     def render(self, color: bool = False) -> str:
         """The error as text for a terminal: headline, place, code frame, frames, hint; no final newline."""
@@ -113,9 +113,14 @@ def _window(line: str, column: int, width: int = 160) -> tuple[int, str]:
 
 
 def code_frame(source: OriginalFile, place: Place) -> CodeFrame:
-    """The lines of a source around a place."""
+    """The lines of a source around a place, without empty ones at either end."""
     first = max(place.line - 1 - _CONTEXT_LINES, 0)
-    return CodeFrame(first + 1, tuple(source.lines[first : place.line + _CONTEXT_LINES]))
+    end = min(place.line + _CONTEXT_LINES, len(source.lines))
+    while first < place.line - 1 and not source.lines[first].strip():
+        first += 1
+    while end > place.line and not source.lines[end - 1].strip():
+        end -= 1
+    return CodeFrame(first + 1, tuple(source.lines[first:end]))
 
 
 def limit_error(name: str, message: str) -> ScriptError:
