@@ -1,0 +1,159 @@
+"""Every sample runs, from the command line and in an engine, and says what it is meant to say.
+
+What each prints to the console is in `expected/`; the texts of its streams are checked against their own events.
+"""
+
+import json
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from geppetto.resources import tsc_path, typings_path
+from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.limits import Limits
+from geppetto.runtime.modules import Script
+from geppetto.runtime.output import ConsoleLine, Output, StreamEvent
+from geppetto.runtime.setup import setup_standard
+
+from tests.samples.conftest import ROOT, SAMPLES, Geppetto
+
+EXPECTED = Path(__file__).parent / "expected"
+NAMES = sorted(path.name for path in SAMPLES.glob("*.geppetto.*"))
+ENDINGS = ("final", "error", "interrupt")
+
+
+def expected(name: str) -> str:
+    return (EXPECTED / f"{name}.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_from_the_command_line(geppetto: Geppetto, name: str) -> None:
+    ran = geppetto("run", str(SAMPLES / name), "--no-stream")
+    assert (ran.stdout, ran.stderr, ran.returncode) == (expected(name), "", 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_in_an_engine(name: str) -> None:
+    shown: list[Output] = []
+    engine = RuntimeEngine(root=ROOT, limits=Limits(wall_seconds=30), output=shown.append)
+    engine.add_setup_function(setup_standard(SAMPLES, env={}))
+    async with engine:
+        outcome = await engine.run(Script(SAMPLES / name))
+
+    assert outcome.errors == () and outcome.kind == "ok"
+    assert "".join(line.text + "\n" for line in shown if isinstance(line, ConsoleLine)) == expected(name)
+    streams: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for out in shown:
+        if isinstance(out, StreamEvent):
+            assert out.place is not None and out.place.file.endswith(name)
+            streams[out.step_id].append(json.loads(out.payload))
+    assert len(streams) == outcome.steps > 0
+    for events in streams.values():
+        types = [event["type"] for event in events]
+        assert types[0] == "start" and types[-1] in ENDINGS
+        assert {"start", *ENDINGS}.isdisjoint(types[1:-1])
+        if types[-1] != "error":
+            assert "".join(event.get("delta", "") for event in events) == events[-1]["text"]
+
+
+def test_the_text_of_a_stream_is_shown_as_it_comes(geppetto: Geppetto) -> None:
+    ran = geppetto("run", str(SAMPLES / "hello-stream.geppetto.js"))
+    assert ran.stdout.startswith("I am Geppetto. ") and ran.stdout.endswith(
+        expected("hello-stream.geppetto.js")
+    )
+    assert "each word came by itself" in ran.stdout
+
+
+VARIANTS = {
+    "chat: questions of one's own": (
+        ["chat.geppetto.js", "-p", 'questions:=["Who was Collodi?"]'],
+        "Carlo Lorenzini.\n\n1 turns,",
+    ),
+    "semantic-search: another question": (
+        ["semantic-search.geppetto.js", "-p", "question=How do I repair a broken joint?"],
+        "Drill the old joint out",
+    ),
+    "parallel: more, wider": (
+        ["parallel.geppetto.js", "--no-stream", "-p", "count=100", "-p", "width=100"],
+        "100 answers, each to its own question; never more than 100 at the same time.",
+    ),
+    "params: all of them": (
+        ["params.geppetto.js", "-p", "name=Gina", "-p", "times=3", "-p", "loud=yes"],
+        "CIAO GINA! CIAO GINA! CIAO GINA!",
+    ),
+    "params: as JSON": (["params.geppetto.js", "-p", "times:=2", "-p", "loud:=false"], "Pinocchio! Ciao"),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_with_parameters(geppetto: Geppetto, variant: str) -> None:
+    (name, *options), text = VARIANTS[variant]
+    ran = geppetto("run", str(SAMPLES / name), *options)
+    assert text in ran.stdout and (ran.stderr, ran.returncode) == ("", 0)
+
+
+def test_wrong_parameters_are_all_told_and_nothing_is_streamed(geppetto: Geppetto) -> None:
+    ran = geppetto("run", str(SAMPLES / "params.geppetto.js"), "-p", "times=many", "-p", "lloud=yes")
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.startswith(
+        "Error: wrong parameters (given to done())\nlloud: there is no such parameter\n"
+    )
+    assert "times: should be a whole number from 1 to 9, not many" in ran.stderr
+    assert "loud: yes or no (false)" in ran.stderr
+
+
+def test_an_error_that_nobody_observes_fails_the_run_at_its_place(geppetto: Geppetto) -> None:
+    ran = geppetto("run", str(SAMPLES / "errors.geppetto.js"), "--no-stream", "-p", "careless=yes")
+    assert ran.returncode == 1 and ran.stdout == expected("errors.geppetto.js")
+    assert "the key is not valid" in ran.stderr
+    assert '| if (params.careless) model.startStream("Let me in.");' in ran.stderr
+
+
+def test_every_file_is_a_sample_or_used_by_one() -> None:
+    assert {path.name.removesuffix(".txt") for path in EXPECTED.iterdir()} == set(NAMES)
+    texts = {name: (SAMPLES / name).read_text("utf-8") for name in NAMES}
+    for path in SAMPLES.rglob("*"):
+        if path.is_dir() or path.name in NAMES or path.name == "README.md":
+            continue
+        name = path.stem if path.suffix == ".ts" else path.name
+        assert any(name in text for text in texts.values()), f"no sample uses {path.relative_to(SAMPLES)}"
+    readme = (SAMPLES / "README.md").read_text("utf-8")
+    assert [name for name in NAMES if f"({name})" not in readme] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_header_tells_how_to_run_it(name: str) -> None:
+    header = (SAMPLES / name).read_text("utf-8").split("\n\n")[0]
+    assert all(line.startswith("//") for line in header.split("\n"))
+    assert f"\n//\n//   geppetto run samples/{name}" in header
+
+
+def test_types(tmp_path: Path) -> None:
+    config = {
+        "compilerOptions": {
+            "allowJs": True,
+            "checkJs": True,
+            "strict": True,
+            "noUncheckedIndexedAccess": True,
+            "exactOptionalPropertyTypes": True,
+            "noEmit": True,
+            "target": "esnext",
+            "module": "esnext",
+            "moduleResolution": "bundler",
+            "moduleDetection": "force",
+            "resolveJsonModule": True,
+            "lib": ["esnext"],
+            "types": [],
+        },
+        "files": [str(typings_path()), *(str(SAMPLES / name) for name in NAMES)],
+    }
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config), "utf-8")
+    checked = subprocess.run(
+        [tsc_path(), "--project", tmp_path / "tsconfig.json"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (checked.stdout, checked.returncode) == ("", 0)
