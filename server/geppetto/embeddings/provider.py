@@ -8,7 +8,15 @@ from geppetto.errors import GeppettoError
 
 
 class EmbeddingsError(GeppettoError):
-    """Texts that cannot be embedded, or a provider that did not do it."""
+    """Texts that cannot be embedded, or a provider that did not do it.
+
+    Attributes:
+        code: what kind of failure, as in the error events of steps: auth, rate_limit, network, …
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str = "embeddings") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from geppetto.runtime.inbox import as_list
 from geppetto.runtime.streams import StepBinding
 
 if TYPE_CHECKING:
-    from geppetto.settings.models import EmbeddingsSettings, StepSettings
+    from geppetto.settings.models import StepSettings
     from geppetto.steps.chat.factory import ScriptShelf
     from geppetto.steps.step import Step
 
@@ -111,7 +111,7 @@ def setup_conversation() -> SetupFunction:
     return setup
 
 
-def setup_embeddings(settings: Callable[[], EmbeddingsSettings | None] = lambda: None) -> SetupFunction:
+def setup_embeddings(settings: Callable[[], StepSettings | None] = lambda: None) -> SetupFunction:
     """``embeddings``.
 
     Args:
@@ -216,16 +216,12 @@ def setup_standard(
     def settings(chosen: str | None) -> StepSettings | None:
         return load(profile if chosen is None else chosen)
 
-    def embeddings() -> EmbeddingsSettings | None:
-        loaded = settings(None)
-        return None if loaded is None else loaded.embeddings
-
     def setup(engine: RuntimeEngine) -> None:
         for part in (
             setup_double_step(),
             setup_echo_step(),
             setup_conversation(),
-            setup_embeddings(embeddings),
+            setup_embeddings(lambda: settings(None)),
             setup_done_callback(),
             setup_tools(),
             setup_chat_step_factory(settings),
