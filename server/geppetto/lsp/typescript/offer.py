@@ -53,7 +53,11 @@ def initialize_params(client: JsonObject, root_uri: str, process_id: int) -> Jso
         "initializationOptions": {
             "logVerbosity": 0,
             "disablePushDiagnostics": True,
-            "userPreferences": {"customConfigFileName": CONFIG_NAME},
+            "userPreferences": {
+                "customConfigFileName": CONFIG_NAME,
+                # A whole name is right everywhere a script may run.
+                "importModuleSpecifierEnding": "js",
+            },
         },
     }
 

@@ -20,6 +20,7 @@ from geppetto.lsp.documents.uris import is_within
 
 CONFIG_NAME = "geppetto.tsconfig.json"
 _LINK = "src"
+_PREFIX = "geppetto-lsp-"
 _NEVER_MATCHED = ("node_modules", "bower_components", "jspm_packages")
 
 _COMPILER_OPTIONS: JsonObject = {
@@ -69,7 +70,8 @@ class Shadow:
     """The private folder with all projects. Call `close` to remove it."""
 
     def __init__(self, typings: Sequence[Path], patterns: Sequence[str]) -> None:
-        self.root = os.path.realpath(tempfile.mkdtemp(prefix="geppetto-lsp-"))
+        _remove_leftovers()
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self.typings = list(typings)
         self.patterns = list(patterns)
         self._count = 0
@@ -146,11 +148,9 @@ class Shadow:
             self._write_config(project)
 
     def close(self) -> None:
-        """Removes the folder. The links go first, so that nothing can be removed through them."""
-        for project in self:
-            _unlink(project.shadow)
+        """Removes the folder."""
         self._projects.clear()
-        shutil.rmtree(self.root, ignore_errors=True)
+        _remove(self.root)
 
     def _add(self, folder: str, *, is_loose: bool) -> Project:
         root = self._new_root()
@@ -196,6 +196,33 @@ class Shadow:
             "include": include,
         }
         Path(project.config).write_text(json.dumps(config, indent=2), "utf-8")
+
+
+def _remove_leftovers() -> None:
+    """Removes the folders of our own servers that were killed."""
+    if sys.platform == "win32":
+        return  # There is no harmless way to ask whether a process lives.
+    for entry in os.scandir(tempfile.gettempdir()):
+        name, _, process = entry.name.partition(_PREFIX)
+        process_id = process.partition("-")[0]
+        if name or not process_id.isdigit():
+            continue
+        try:
+            if entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                continue
+            os.kill(int(process_id), 0)
+        except ProcessLookupError:
+            _remove(entry.path)
+        except OSError:
+            continue
+
+
+def _remove(root: str) -> None:
+    """Removes a private folder. The links go first, so that nothing can be removed through them."""
+    with contextlib.suppress(OSError):
+        for project in os.listdir(root):
+            _unlink(os.path.join(root, project, _LINK))
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _link(target: str, link: str) -> None:
