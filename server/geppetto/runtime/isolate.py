@@ -136,8 +136,12 @@ class Isolate:
 
     async def _probe(self) -> None:
         """Finds out whether the isolate still answers after a turn was stopped."""
+        from py_mini_racer import JSEvalException
+
         try:
             await asyncio.wait_for(self._racer.eval_cancelable("0"), _PROBE_SECONDS)
+        except JSEvalException:
+            return  # the order to stop came late and met the probe: it does answer
         except TimeoutError:
             self._lost = True
             _lost.append(self._racer)
