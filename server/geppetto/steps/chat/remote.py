@@ -8,6 +8,7 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from geppetto.errors import GeppettoError
 from geppetto.steps.chat.clients import Clients, shared_clients
 from geppetto.steps.chat.failures import LastingError
 from geppetto.steps.chat.pricing import Prices, Tokens
@@ -117,8 +118,10 @@ class RemoteChatStep(ChatStep):
             first_token = asyncio.timeout(self.timeouts.first_token)
             progress = Progress(first_token)
             outcome = await self._attempt(run, request, first_token, progress)
-            if not isinstance(outcome, StepError):
+            if isinstance(outcome, list):
                 return outcome
+            if not isinstance(outcome, StepError):
+                raise outcome
             failures += 1
             pause = None
             if outcome.retryable and not progress.begun:
@@ -130,7 +133,7 @@ class RemoteChatStep(ChatStep):
 
     async def _attempt(
         self, run: "StepRun", request: ChatRequest, first_token: asyncio.Timeout, progress: "Progress"
-    ) -> list[ToolUse] | StepError:
+    ) -> list[ToolUse] | GeppettoError:
         """The tools to call, or what went wrong.
 
         A failure is returned, and raised where the SDK's exception is not being handled any more:
@@ -139,7 +142,7 @@ class RemoteChatStep(ChatStep):
         try:
             async with first_token:
                 return await self.ask(run, request, progress)
-        except StepError as failure:
+        except GeppettoError as failure:
             return failure
         except TimeoutError as error:
             if first_token.expired():
@@ -209,6 +212,8 @@ class Bill:
 
     def update(self, tokens: Tokens, cost: float | None = None) -> None:
         """Set the request's tokens, and its cost in US dollars if the service says it."""
+        if tokens is self._tokens:
+            return
         if cost is None:
             cost = self._step.prices.cost(self._step.model, tokens)
         more = None if cost is None else cost - (self._cost or 0.0)

@@ -5,6 +5,7 @@ Imports the HTTP library of the vendors' SDKs: to be imported with them, not bef
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 from typing import cast
@@ -170,6 +171,7 @@ def _reason(error: BaseException) -> str:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {seen.verify_message}"
         if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror
+            # asyncio puts its own words into strerror; those of the resolver have a negative number.
+            return os.strerror(seen.errno) if seen.errno and seen.errno > 0 else seen.strerror
         seen = seen.__cause__ or seen.__context__
     return str(error)
