@@ -16,10 +16,10 @@ for (let i = 0; i < STREAMS; i++) streams.push(talk.startStream(DELTAS));
 const right = "token ".repeat(DELTAS);
 let ordered = 0;
 await Promise.all(streams.map(async (stream) => {
-  let text = "", steps = 0;
+  let text = "", last = "";
   for await (const event of stream) {
-    if (event.type === "partial") { text += event.delta; steps += event.completion === text; }
-    else if (event.type === "final" && event.text === right && text === right && steps >= 1) ordered++;
+    if (event.type === "partial") { text += event.delta; last = event.completion; }
+    else if (event.type === "final" && event.text === right && text === right && last === right) ordered++;
   }
 }));
 console.log(JSON.stringify(ordered));

@@ -9,13 +9,20 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import pytest
 from geppetto.events.dead_letters import DeadLetterLog
 from geppetto.events.message import Message
 from geppetto.events.retry import RetryPolicy
-from geppetto.events.transports import Capabilities, Subscription, Transport, TransportClosed, TransportError
+from geppetto.events.transports import (
+    BatchSubscription,
+    Capabilities,
+    Subscription,
+    Transport,
+    TransportClosed,
+    TransportError,
+)
 from geppetto.events.transports.memory import MemoryTransport
 
 pytestmark = pytest.mark.timeout(60)
@@ -449,6 +456,86 @@ async def test_a_closed_bus_says_so(bus: Bus) -> None:
             transport.subscribe("topic")
         with pytest.raises(TransportClosed):
             await unentered.__aenter__()
+
+
+# What a bus promises that gives batches.
+
+
+@asynccontextmanager
+async def reading_batches(transport: Transport, topic: str) -> AsyncIterator[BatchSubscription]:
+    async with transport.subscribe(topic) as subscription, asyncio.timeout(20):
+        yield cast(BatchSubscription, subscription)
+
+
+@buses(batches=True)
+async def test_batches_bring_every_message_once_in_order(bus: Bus) -> None:
+    transport = await bus.connect()
+    seen: list[bytes] = []
+    async with reading_batches(transport, "batches") as subscription:
+        publishing = [
+            asyncio.create_task(transport.publish("batches", *numbered(2000)[start : start + 400]))
+            for start in range(0, 2000, 400)
+        ]
+        while len(seen) < 2000:
+            batch = await subscription.next_batch()
+            assert batch is not None
+            assert len(batch) >= 1
+            seen += [message.payload for message in batch]
+            subscription.settle_batch(len(batch))
+        await asyncio.gather(*publishing)
+    assert seen == [message.payload for message in numbered(2000)]
+
+
+@buses(batches=True)
+async def test_what_is_left_of_a_batch_comes_again_first(bus: Bus) -> None:
+    transport = await bus.connect()
+    async with reading_batches(transport, "rest") as subscription:
+        publishing = asyncio.create_task(transport.publish("rest", *numbered(5)))
+        batch = await subscription.next_batch()
+        assert batch is not None
+        assert [message.payload for message in batch] == [b"0", b"1", b"2", b"3", b"4"]
+        subscription.settle_batch(2)
+        alone = await anext(subscription)
+        assert alone.payload == b"2"
+        alone.ack()
+        rest = await subscription.next_batch()
+        assert rest is not None
+        assert [message.payload for message in rest] == [b"3", b"4"]
+        assert not publishing.done()
+        subscription.settle_batch(2)
+        await publishing
+
+
+@buses(batches=True)
+async def test_nothing_comes_before_the_batch_in_flight_is_settled(bus: Bus) -> None:
+    transport = await bus.connect()
+    async with reading_batches(transport, "flight") as subscription:
+        first = asyncio.create_task(transport.publish("flight", *numbered(3)))
+        batch = await subscription.next_batch()
+        assert batch is not None
+        second = asyncio.create_task(transport.publish("flight", Message(b"later")))
+        waiting = asyncio.create_task(subscription.next_batch())
+        await settle()
+        assert not waiting.done()
+        subscription.settle_batch(len(batch))
+        later = await waiting
+        assert later is not None
+        assert [message.payload for message in later] == [b"later"]
+        subscription.settle_batch(1)
+        await asyncio.gather(first, second)
+
+
+@buses(batches=True)
+async def test_closing_with_a_batch_in_flight_frees_its_publisher(bus: Bus) -> None:
+    transport = await bus.connect()
+    async with reading_batches(transport, "closing") as subscription:
+        publishing = asyncio.create_task(transport.publish("closing", *numbered(600)))
+        batch = await subscription.next_batch()
+        assert batch is not None
+        await subscription.aclose()
+        await publishing
+        subscription.settle_batch(len(batch))
+        assert await subscription.next_batch() is None
 
 
 # What only a durable bus promises.

@@ -3,7 +3,7 @@
 import itertools
 import os
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias
 
 # A message id is a UUID whose last group counts, which is ten times cheaper than a fresh random one.
@@ -77,6 +77,35 @@ class Message:
     def __repr__(self) -> str:
         return f"Message(uuid={self.uuid!r}, metadata={self.metadata!r}, payload={len(self.payload)} bytes)"
 
+
+class Batch:
+    """Messages of one topic that came together, in order, at least one.
+
+    Iterate over it to handle them: a message counts as handled when the next one is asked for, so that after
+    an error it is known which one failed. The messages are the publisher's own: to be read, not to be
+    changed or acked.
+
+    Attributes:
+        handled: how many were handled so far.
+    """
+
+    __slots__ = ("_messages", "handled")
+
+    def __init__(self, messages: tuple[Message, ...]) -> None:
+        self._messages = messages
+        self.handled = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        for message in self._messages:
+            yield message
+            self.handled += 1
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+
+BatchHandler: TypeAlias = Callable[[Batch], Awaitable[None] | None]
+"""What is done with the messages that wait, at once or asynchronously; raising means one was not done."""
 
 MessageHandler: TypeAlias = Callable[[Message], Awaitable[None] | None]
 """What is done with a message, at once or asynchronously; raising means it was not done."""

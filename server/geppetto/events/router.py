@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.events.dead_letters import DeadLetter, DeadLetterLog
-from geppetto.events.message import Message, MessageHandler
+from geppetto.events.message import Batch, BatchHandler, Message, MessageHandler
 from geppetto.events.retry import RetryPolicy, Undeliverable
-from geppetto.events.transports import Subscription, Transport
+from geppetto.events.transports import BatchSubscription, Subscription, Transport
 from geppetto.events.transports.memory import MemoryTransport
 from geppetto.events.wire import EVENT_TYPE, TERMINAL_TYPES, chat_topic, step_topic
 
@@ -107,17 +107,26 @@ class EventRouter:
         Raises:
             RouterError: the name is taken, or the router was closed.
         """
-        if self._closing:
-            raise RouterError(f"The router is closed, so {name or topic} cannot be handled.")
-        if name is None:
-            name = self._unused_name(topic)
-        elif name in self._handles:
-            raise RouterError(f"There is a handler named {name!r} already.", hint="Choose another name.")
-        handle = HandlerHandle(self, name, topic, handler, retry or self._retry, until)
-        self._handles[name] = handle
-        if self._starting:
-            await handle.start()
-        return handle
+        name = self._free_name(name, topic)
+        return await self._add(HandlerHandle(self, name, topic, handler, retry or self._retry, until=until))
+
+    async def add_batch_handler(
+        self, name: str | None, topic: str, handler: BatchHandler, *, retry: RetryPolicy | None = None
+    ) -> "HandlerHandle":
+        """Call `handler` with the messages on a topic, all that wait at a time.
+
+        As `add_handler`, for handlers whose own work is so small that a call for each message would be most of
+        it. When it raises, the message it was at is tried again, alone, as with any handler, before later ones.
+
+        Raises:
+            RouterError: the name is taken, or the router was closed.
+        """
+
+        def one(message: Message) -> Awaitable[None] | None:
+            return handler(Batch((message,)))
+
+        name = self._free_name(name, topic)
+        return await self._add(HandlerHandle(self, name, topic, one, retry or self._retry, batch=handler))
 
     async def add_step_handler(
         self, step_id: str, handler: MessageHandler, *, retry: RetryPolicy | None = None
@@ -210,7 +219,19 @@ class EventRouter:
             self._failure = error
         self._closed.set()
 
-    def _unused_name(self, topic: str) -> str:
+    async def _add(self, handle: "HandlerHandle") -> "HandlerHandle":
+        self._handles[handle.name] = handle
+        if self._starting:
+            await handle.start()
+        return handle
+
+    def _free_name(self, name: str | None, topic: str) -> str:
+        if self._closing:
+            raise RouterError(f"The router is closed, so {name or topic} cannot be handled.")
+        if name is not None:
+            if name in self._handles:
+                raise RouterError(f"There is a handler named {name!r} already.", hint="Choose another name.")
+            return name
         if topic not in self._handles:
             return topic
         self._names += 1
@@ -227,7 +248,9 @@ class HandlerHandle:
         topic: str,
         handler: MessageHandler,
         retry: RetryPolicy,
-        until: Callable[[Message], bool] | None,
+        *,
+        until: Callable[[Message], bool] | None = None,
+        batch: BatchHandler | None = None,
     ) -> None:
         self.name = name
         self.topic = topic
@@ -235,6 +258,7 @@ class HandlerHandle:
         self._handler = handler
         self._retry = retry
         self._until = until
+        self._batch = batch
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -284,29 +308,58 @@ class HandlerHandle:
                 logger.error("Handler %s does not stop even though it was cancelled", self.name)
 
     async def _consume(self, subscription: Subscription) -> None:
-        handler, until = self._handler, self._until
         try:
-            async for message in subscription:
-                try:
-                    outcome = handler(message)
-                    if outcome is not None:
-                        await outcome
-                except Exception as error:
-                    await self._try_again(message, error)
-                except asyncio.CancelledError as error:
-                    if _being_cancelled():
-                        raise
-                    await self._try_again(message, error)
-                else:
-                    message.ack()
-                if until is not None and until(message):
-                    break
+            if self._batch is not None and self._router.transport.capabilities.batches:
+                await self._batches(cast(BatchSubscription, subscription), self._batch)
+            else:
+                await self._messages(subscription)
         except Exception as error:
             self._router.fail(self, error)
         finally:
             self._stopping.set()
             self._router.forget(self)
             await subscription.aclose()
+
+    async def _messages(self, subscription: Subscription) -> None:
+        handler, until = self._handler, self._until
+        async for message in subscription:
+            try:
+                outcome = handler(message)
+                if outcome is not None:
+                    await outcome
+            except Exception as error:
+                await self._try_again(message, error)
+            except asyncio.CancelledError as error:
+                if _being_cancelled():
+                    raise
+                await self._try_again(message, error)
+            else:
+                message.ack()
+            if until is not None and until(message):
+                break
+
+    async def _batches(self, subscription: BatchSubscription, handler: BatchHandler) -> None:
+        while (batch := await subscription.next_batch()) is not None:
+            failure: BaseException | None = None
+            try:
+                outcome = handler(batch)
+                if outcome is not None:
+                    await outcome
+            except Exception as error:
+                failure = error
+            except asyncio.CancelledError as error:
+                if _being_cancelled():
+                    raise
+                failure = error
+            subscription.settle_batch(len(batch) if failure is None else batch.handled)
+            if failure is None:
+                continue
+            if batch.handled == len(batch):
+                logger.error("Handler %s failed after its last message", self.name, exc_info=failure)
+                continue
+            async for message in subscription:  # what failed comes again first
+                await self._try_again(message, failure)
+                break
 
     async def _try_again(self, message: Message, error: BaseException) -> None:
         failures = 1

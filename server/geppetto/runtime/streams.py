@@ -14,7 +14,7 @@ from geppetto.runtime.output import Place, StreamEvent
 from geppetto.runtime.toolbox import ScriptTools
 
 if TYPE_CHECKING:
-    from geppetto.events.message import Message
+    from geppetto.events.message import Batch
     from geppetto.events.router import EventRouter
     from geppetto.steps.result import StepResult
     from geppetto.steps.step import Step
@@ -73,7 +73,7 @@ class Receiver(Protocol):
         ...
 
     def room(self) -> Awaitable[None] | None:
-        """What to wait for before the next event is given; None if there is nothing."""
+        """What to wait for before more events are given; None if there is nothing."""
         ...
 
 
@@ -143,23 +143,23 @@ class LiveStreams:
 
         ended = asyncio.Event()
 
-        # Runs for every event, so it is plain: a coroutine for each would cost as much as the rest.
-        def handle(message: Message) -> Awaitable[None] | None:
-            payload, event_type = message.payload, message.metadata[EVENT_TYPE]
-            terminal = event_type in TERMINAL_TYPES
-            if terminal:
-                self._account(payload)
-                # Before the script hears of it: what it starts in answer may take this place.
-                self._live.pop(request.step_id, None)
-            self._watcher.show(StreamEvent(request.step_id, payload, request.place, request.name))
-            receiver.receive(payload, event_type)
-            if terminal:
-                ended.set()
-                return None  # nothing follows that would have to wait
+        def handle(batch: Batch) -> Awaitable[None] | None:
+            for message in batch:
+                payload, event_type = message.payload, message.metadata[EVENT_TYPE]
+                terminal = event_type in TERMINAL_TYPES
+                if terminal:
+                    self._account(payload)
+                    # Before the script hears of it: what it starts in answer may take this place.
+                    self._live.pop(request.step_id, None)
+                self._watcher.show(StreamEvent(request.step_id, payload, request.place, request.name))
+                receiver.receive(payload, event_type)
+                if terminal:
+                    ended.set()
+                    return None
             return receiver.room()
 
         router = await self._router()
-        handler = await router.add_step_handler(request.step_id, handle)
+        handler = await router.add_batch_handler(None, step_topic(request.step_id), handle)
         try:
             publisher = PublisherManager()
             publisher.register_publisher(step_topic(request.step_id), router.transport)

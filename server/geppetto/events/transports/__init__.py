@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from geppetto.errors import GeppettoError
-from geppetto.events.message import Message
+from geppetto.events.message import Batch, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,14 @@ class Capabilities:
         one_in_flight: a subscription gives the next message only after the last one was settled.
         waits_for_acks: `publish` returns when every subscriber has acknowledged.
         durable: messages outlive their subscribers; `group` names a place to go on from.
+        batches: its subscriptions are `BatchSubscription`s.
     """
 
     redelivers: bool = False
     one_in_flight: bool = False
     waits_for_acks: bool = False
     durable: bool = False
+    batches: bool = False
 
 
 class TransportError(GeppettoError):
@@ -52,6 +54,21 @@ class Subscription(Protocol):
 
     async def aclose(self) -> None:
         """Stop receiving. May be called at any time, from any task, any number of times."""
+        ...
+
+
+class BatchSubscription(Subscription, Protocol):
+    """A subscription that can give the messages that wait together, which is much cheaper than one by one."""
+
+    async def next_batch(self) -> Batch | None:
+        """The next messages, at least one and a few hundred at most; None when the subscription is closed.
+
+        They are in flight together: nothing more is given before `settle_batch`.
+        """
+        ...
+
+    def settle_batch(self, handled: int) -> None:
+        """Say that so many of the batch, from its first on, were dealt with. The others come again at once."""
         ...
 
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from geppetto.events.dead_letters import DeadLetter, DeadLetterLog
-from geppetto.events.message import Message
+from geppetto.events.message import Batch, Message
 from geppetto.events.retry import RetryPolicy
 from geppetto.events.transports import Capabilities, TransportClosed, TransportError
 
@@ -26,7 +26,7 @@ class MemoryTransport:
       publish to each other and wait would wait for ever: use tasks of their own there.
     """
 
-    capabilities = Capabilities(redelivers=True, one_in_flight=True, waits_for_acks=True)
+    capabilities = Capabilities(redelivers=True, one_in_flight=True, waits_for_acks=True, batches=True)
 
     def __init__(
         self, *, retry: RetryPolicy | None = None, dead_letters: DeadLetterLog | None = None
@@ -86,13 +86,13 @@ class MemoryTransport:
 
 
 class MemorySubscription:
-    """A reader's place in a topic. The message being handled stays at the head of the queue."""
+    """A reader's place in a topic. The messages being handled stay at the head of the queue."""
 
     def __init__(self, transport: MemoryTransport, topic: str) -> None:
         self.topic = topic
         self.reader: asyncio.Task[object] | None = None
         self._transport = transport
-        self._queue: deque[tuple[Message, _Receipt | None]] = deque()
+        self._queue: deque[_Delivery] = deque()
         self._head_taken = False
         self._failures = 0
         self._backoff: asyncio.TimerHandle | None = None
@@ -114,18 +114,27 @@ class MemorySubscription:
         return self
 
     async def __anext__(self) -> Message:
-        self.reader = asyncio.current_task()
-        while not self._closed:
-            if self._head_taken or not self._queue:
-                await self._wait()
-            elif self._without_pause >= _FAIR_SHARE:
-                self._without_pause = 0
-                await asyncio.sleep(0)
-            else:
-                self._without_pause += 1
-                self._head_taken = True
-                return self._queue[0][0].copy(self._settle)
-        raise StopAsyncIteration
+        head = await self._take_head()
+        if head is None:
+            raise StopAsyncIteration
+        self._without_pause += 1
+        return head.messages[head.settled].copy(self._settle)
+
+    async def next_batch(self) -> Batch | None:
+        head = await self._take_head()
+        if head is None:
+            return None
+        batch = Batch(head.messages[head.settled : head.settled + _FAIR_SHARE])
+        self._without_pause += len(batch)
+        return batch
+
+    def settle_batch(self, handled: int) -> None:
+        if self._closed or not self._head_taken:
+            return
+        if handled:
+            self._settled(handled)
+        self._head_taken = False
+        self._wake()
 
     async def aclose(self) -> None:
         if self._closed:
@@ -135,31 +144,45 @@ class MemorySubscription:
         if self._backoff is not None:
             self._backoff.cancel()
         while self._queue:
-            self._drop_head()
+            head = self._queue[0]
+            self._settled(len(head.messages) - head.settled)
         self._wake()
 
     def offer(self, messages: tuple[Message, ...], receipt: "_Receipt", *, wait: bool) -> None:
         """Queue messages; the receipt is told when each is done with, if the publisher waits."""
         if wait:
             receipt.expect(len(messages))
-            self._queue.extend([(message, receipt) for message in messages])
-        else:
-            self._queue.extend([(message, None) for message in messages])
+        self._queue.append(_Delivery(messages, receipt if wait else None))
         self._wake()
+
+    async def _take_head(self) -> "_Delivery | None":
+        """Waits until there is something to give, and nothing given that is not settled; None at the end."""
+        self.reader = asyncio.current_task()
+        while not self._closed:
+            if self._head_taken or not self._queue:
+                await self._wait()
+            elif self._without_pause >= _FAIR_SHARE:
+                self._without_pause = 0
+                await asyncio.sleep(0)
+            else:
+                self._head_taken = True
+                return self._queue[0]
+        return None
 
     def _settle(self, acked: bool) -> None:
         if self._closed:
             return
         if acked:
-            self._drop_head()
+            self._settled(1)
             self._wake()
             return
         self._failures += 1
         pause = self._transport.retry.pause(self._failures)
         if pause is None:
-            message = self._queue[0][0]
+            head = self._queue[0]
+            message = head.messages[head.settled]
             self._transport.dead_letters.add(DeadLetter(self.topic, "", message, "nacked", self._failures))
-            self._drop_head()
+            self._settled(1)
             self._wake()
         else:
             self._backoff = asyncio.get_running_loop().call_later(pause, self._offer_again)
@@ -169,12 +192,16 @@ class MemorySubscription:
         self._head_taken = False
         self._wake()
 
-    def _drop_head(self) -> None:
-        receipt = self._queue.popleft()[1]
+    def _settled(self, count: int) -> None:
+        """That many messages of the head are done with."""
+        head = self._queue[0]
+        head.settled += count
+        if head.settled == len(head.messages):
+            self._queue.popleft()
         self._head_taken = False
         self._failures = 0
-        if receipt is not None:
-            receipt.one_done()
+        if head.receipt is not None:
+            head.receipt.done(count)
 
     async def _wait(self) -> None:
         self._without_pause = 0
@@ -189,24 +216,35 @@ class MemorySubscription:
             self._waiter.set_result(None)
 
 
+class _Delivery:
+    """What one call of `publish` put into a queue, and how many of the messages are done with."""
+
+    __slots__ = ("messages", "receipt", "settled")
+
+    def __init__(self, messages: tuple[Message, ...], receipt: "_Receipt | None") -> None:
+        self.messages = messages
+        self.receipt = receipt
+        self.settled = 0
+
+
 class _Receipt:
     """Counts the deliveries that one call of `publish` still waits for."""
 
-    __slots__ = ("_done", "_outstanding")
+    __slots__ = ("_outstanding", "_waiter")
 
     def __init__(self) -> None:
         self._outstanding = 0
-        self._done: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def expect(self, deliveries: int) -> None:
         self._outstanding += deliveries
 
-    def one_done(self) -> None:
-        self._outstanding -= 1
-        if self._outstanding == 0 and self._done is not None and not self._done.done():
-            self._done.set_result(None)
+    def done(self, deliveries: int) -> None:
+        self._outstanding -= deliveries
+        if self._outstanding == 0 and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def wait(self) -> None:
         if self._outstanding:
-            self._done = asyncio.get_running_loop().create_future()
-            await self._done
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
