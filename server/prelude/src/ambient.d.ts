@@ -14,9 +14,3 @@ declare module "event-target-shim" {
   export function setErrorHandler(handler: (error: unknown) => void): void;
   export function setWarningHandler(handler: (warning: object) => void): void;
 }
-
-/** V8's own additions. */
-interface ErrorConstructor {
-  prepareStackTrace?: ((error: Error, frames: object[]) => unknown) | undefined;
-  captureStackTrace(target: object): void;
-}

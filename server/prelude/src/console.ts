@@ -1,5 +1,5 @@
 /** The console: what it prints goes to the host as log messages; formatting is Node's. */
-import { setReasonInspector, withoutOwnFrames } from "./errors";
+import { callerFrames, setReasonInspector, withoutOwnFrames } from "./errors";
 import { loadInspect, type Inspect } from "./lazy";
 import { postLog, type LogLevel } from "./port";
 import { dateNow, isArray, reflectApply, stringIncludes, stringRepeat, stringReplaceAll } from "./primordials";
@@ -101,11 +101,9 @@ export const consoleObject: Console = {
     else print("log", guarded((lib) => renderTable(data, columns, (value) => shortly(lib, value))));
   },
   trace(...args) {
-    const holder: { stack?: string } = {};
-    Error.captureStackTrace(holder);
     const text = format(args);
-    const frames = withoutOwnFrames(holder.stack ?? "").replace(/^[^\n]*/, "");
-    print("error", `Trace${text === "" ? "" : `: ${text}`}${frames}`);
+    const frames = callerFrames();
+    print("error", `Trace${text === "" ? "" : `: ${text}`}${frames === "" ? "" : `\n${frames}`}`);
   },
   assert(condition, ...args) {
     if (condition) return;

@@ -6,7 +6,6 @@ import {
   quote,
   stringIncludes,
   stringIndexOf,
-  stringReplace,
   stringSlice,
 } from "./primordials";
 
@@ -19,12 +18,21 @@ export interface HostErrorInfo {
 }
 
 const NativeError = Error;
+const v8 = Error as unknown as V8Stacks;
+const { captureStackTrace } = v8;
 const NativeTypeError = TypeError;
 const NativeRangeError = RangeError;
 
+/** What V8 adds to `Error`. */
+interface V8Stacks {
+  prepareStackTrace?: unknown;
+  captureStackTrace(target: object): void;
+}
+
 /** How deep a chain of causes is reported. */
 const MAX_CAUSES = 8;
-const OWN_FRAMES = /\n[^\n]*geppetto:prelude[^\n]*/g;
+/** The prelude's name in stack traces. */
+const OWN_NAME = "geppetto:prelude";
 
 /** Renders any value as text; the console replaces it once it is there, since inspection is loaded when needed. */
 let inspectReason: (reason: unknown) => string = String;
@@ -34,20 +42,31 @@ export function setReasonInspector(inspect: (reason: unknown) => string): void {
 
 /** A stack without the prelude's own frames, which mean nothing to the author of a script. */
 export function withoutOwnFrames(stack: string): string {
-  return stringIncludes(stack, "geppetto:prelude") ? stringReplace(stack, OWN_FRAMES, "") : stack;
+  if (!stringIncludes(stack, OWN_NAME)) return stack;
+  // By hand, since regular expressions run through patchable methods.
+  let kept = "";
+  for (let start = 0; start < stack.length; ) {
+    const newline = stringIndexOf(stack, "\n", start + 1);
+    const end = newline < 0 ? stack.length : newline;
+    const line = stringSlice(stack, start, end);
+    if (!stringIncludes(line, OWN_NAME)) kept += line;
+    start = end;
+  }
+  return kept;
 }
 
 /** The frames (no heading) of the user code that is calling the prelude right now. */
 export function callerFrames(): string {
   const holder: { stack?: unknown } = {};
-  const prepare = NativeError.prepareStackTrace;
+  const prepare = v8.prepareStackTrace;
+  let stack: unknown;
   try {
-    if (prepare !== undefined) NativeError.prepareStackTrace = undefined;
-    NativeError.captureStackTrace(holder);
+    if (prepare !== undefined) v8.prepareStackTrace = undefined;
+    captureStackTrace(holder);
+    ({ stack } = holder);
   } finally {
-    if (prepare !== undefined) NativeError.prepareStackTrace = prepare;
+    if (prepare !== undefined) v8.prepareStackTrace = prepare;
   }
-  const { stack } = holder;
   return typeof stack === "string" ? framesOf(withoutOwnFrames(stack)) : "";
 }
 

@@ -9,7 +9,7 @@ import eventsPiece from "lazy:events";
 import inspectPiece from "lazy:inspect";
 import webPiece from "lazy:web";
 import { hide } from "./errors";
-import { defineProperty, functionToString, getOwnPropertyDescriptor, stringReplaceAll, stringSlice } from "./primordials";
+import { append, defineProperty, functionToString, getOwnPropertyDescriptor, stringReplaceAll, stringSlice } from "./primordials";
 
 export type Inspect = Pick<typeof import("node-inspect-extracted"), "inspect" | "formatWithOptions">;
 
@@ -55,25 +55,23 @@ export function lazyGlobals<Name extends string>(
   names: readonly Name[],
   load: () => Readonly<Record<Name, unknown>>,
 ): void {
-  let pending: readonly Name[] = names;
-  const settle = (name: Name, value: unknown): void => {
-    pending = pending.filter((other) => other !== name);
-    hide(globalThis, name, value);
-  };
+  /** What a script has put in the place of one of them. */
+  const replaced: { name: Name; value: unknown }[] = [];
+  const keep = ({ name, value }: { name: Name; value: unknown }): void => hide(globalThis, name, value);
   for (const name of names) {
     defineProperty(globalThis, name, {
       configurable: true,
       enumerable: false,
       get() {
-        const wanted = pending;
-        pending = [];
-        for (const other of wanted) hide(globalThis, other, undefined);
+        for (let i = 0; i < names.length; i++) hide(globalThis, names[i]!, undefined);
         const values = load();
-        for (const other of wanted) hide(globalThis, other, values[other]);
+        for (let i = 0; i < names.length; i++) hide(globalThis, names[i]!, values[names[i]!]);
+        for (let i = 0; i < replaced.length; i++) keep(replaced[i]!);
         return values[name];
       },
       set(value: unknown) {
-        settle(name, value);
+        append(replaced, { name, value });
+        keep({ name, value });
       },
     });
   }

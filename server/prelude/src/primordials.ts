@@ -19,6 +19,8 @@ export const nativeThen = uncurryThis(Promise.prototype.then) as <T, A = T, B = 
   onRejected?: ((reason: unknown) => B | PromiseLike<B>) | undefined,
 ) => Promise<A | B>;
 
+export const nativeResolve = uncurryThis(Promise.resolve) as <T>(constructor: PromiseConstructor, value: T) => Promise<T>;
+
 export const { parse: jsonParse, stringify: jsonStringify } = JSON;
 export const {
   create: objectCreate,
@@ -40,9 +42,6 @@ export const stringIncludes = uncurryThis(String.prototype.includes);
 export const stringIndexOf = uncurryThis(String.prototype.indexOf);
 export const stringSlice = uncurryThis(String.prototype.slice);
 export const stringRepeat = uncurryThis(String.prototype.repeat);
-export const stringReplace = uncurryThis(
-  String.prototype.replace as (pattern: RegExp, replacement: string) => string,
-);
 export const stringReplaceAll = uncurryThis(
   String.prototype.replaceAll as (pattern: string, replacement: string) => string,
 );

@@ -22,6 +22,7 @@ import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
   hasOwn,
+  nativeResolve,
   nativeThen,
   NativePromise,
   ownKeys,
@@ -56,10 +57,6 @@ class Tracker extends Identity {
 }
 
 const promisePrototype = NativePromise.prototype;
-const nativeResolve = uncurryThis(NativePromise.resolve) as (
-  constructor: PromiseConstructor,
-  value: unknown,
-) => Promise<unknown>;
 const nativeReject = uncurryThis(NativePromise.reject) as (
   constructor: PromiseConstructor,
   reason: unknown,

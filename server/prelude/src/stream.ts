@@ -8,12 +8,14 @@
 import { argumentError, encodeError, hide, placeAt } from "./errors";
 import { EventReader, type Event, type PartialEvent, type WireEvent } from "./events";
 import { post } from "./port";
-import { append, isInteger, NativePromise, objectKeys, quote, stringSlice, table } from "./primordials";
+import { append, isInteger, NativePromise, nativeResolve, objectKeys, quote, stringSlice, table } from "./primordials";
 import { deferred, track } from "./promises";
 
 export type EventType = Event["type"];
 type Terminal = Extract<Event, { type: "final" | "error" | "interrupt" }>;
 export type Handler = (event: never) => unknown;
+
+const NativeError = Error;
 
 /** Events an iterator holds for a slow reader before neighbouring partials are merged. */
 export const DEFAULT_BUFFER_SIZE = 1024;
@@ -54,17 +56,20 @@ const EVENT_TYPES: Record<string, true | undefined> = Object.assign(table<true>(
 
 /** The step failed: what `finalText()`, `done()` and the deprecated ways to run a step reject with. */
 export function stepError(event: Extract<Event, { type: "error" }>, stepID: string, frames: string): Error {
-  const error = new Error(event.error);
+  const error = new NativeError(event.error) as Error & { stepID: string; code?: string };
   hide(error, "name", "StepError");
-  Object.assign(error, { stepID }, event.code === undefined ? undefined : { code: event.code });
+  error.stepID = stepID;
+  if (event.code !== undefined) error.code = event.code;
   return placeAt(error, frames);
 }
 
 /** The step was cancelled: what the deprecated `startAsync` and `startBlocking` fail with. */
 export function interruptError(stepID: string, frames: string): Error {
-  const error = new Error("the step was cancelled");
+  const error = new NativeError("the step was cancelled") as Error & { stepID: string; code: string };
   hide(error, "name", "AbortError");
-  return placeAt(Object.assign(error, { stepID, code: "ABORT_ERR" }), frames);
+  error.stepID = stepID;
+  error.code = "ABORT_ERR";
+  return placeAt(error, frames);
 }
 
 // Ways into a stream for this module and its neighbours that scripts cannot take.
@@ -142,7 +147,7 @@ export class StreamHandle implements Stream<unknown> {
   cancel(): Promise<void> {
     if (this.#cancelled === undefined) {
       if (this.#terminal !== undefined) {
-        this.#cancelled = track(NativePromise.resolve());
+        this.#cancelled = track(nativeResolve(NativePromise, undefined));
       } else {
         const { promise, resolve } = deferred<void>();
         append(this.#waiters, () => resolve());
@@ -374,20 +379,20 @@ class StreamIterator implements AsyncIterableIterator<Event, undefined, undefine
       this.#first = pending.next;
       if (pending.next === undefined) this.#last = undefined;
       this.#count--;
-      return NativePromise.resolve({ value: pending.event, done: false });
+      return new NativePromise((resolve) => resolve({ value: pending.event, done: false }));
     }
-    if (this.#ended) return NativePromise.resolve({ value: undefined, done: true });
+    if (this.#ended) return finished();
     return new NativePromise((resolve) => append(this.#asking, resolve));
   }
 
   return(): Promise<IteratorResult<Event, undefined>> {
     this.#close();
-    return NativePromise.resolve({ value: undefined, done: true });
+    return finished();
   }
 
   throw(error?: unknown): Promise<IteratorResult<Event, undefined>> {
     this.#close();
-    return track(NativePromise.reject(error));
+    return track(new NativePromise((_, reject) => reject(error)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -440,6 +445,10 @@ class StreamIterator implements AsyncIterableIterator<Event, undefined, undefine
     this.end();
     this.#onLeave(this);
   }
+}
+
+function finished(): Promise<IteratorResult<Event, undefined>> {
+  return new NativePromise((resolve) => resolve({ value: undefined, done: true }));
 }
 
 function withItem<Item>(items: readonly Item[], item: Item): readonly Item[] {
