@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -219,10 +220,10 @@ class Sources:
         place = frames[0].place if frames else self.wrapped_place(_text(info, "place"))
         cause = info.get("cause")
         own_code = info.get("code")
-        name = _text(info, "name") or "Error"
-        message = _text(info, "message")
-        if name == "Unhandled":
-            name, message = "Thrown", _text(info, "text")
+        name, message = _name_and_message(info)
+        together = info.get("errors")
+        if isinstance(together, list):  # an AggregateError
+            message += "".join(f"\n- {': '.join(_name_and_message(part))}" for part in together)
         return ScriptError(
             name,
             self.tell_places(message),
@@ -260,6 +261,57 @@ class Sources:
             place = module.place_of_generated(line, column)
         frame = self.code_frame(place) if place else None
         return ScriptError(name, message, place=place, frames=frames, code_frame=frame)
+
+
+class ErrorLog:
+    """The errors of a run, in order. A mistake in a handler comes again with every event: it is told once."""
+
+    _MOST = 100
+
+    def __init__(self) -> None:
+        self._errors: list[ScriptError] = []
+        self._places: dict[str, int] = {}
+        self._times: dict[str, int] = {}
+        self._left_out = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._errors)
+
+    def add(self, error: ScriptError) -> None:
+        """Adds an error, however many there are."""
+        self._errors.append(error)
+
+    def add_once(self, description: JsonValue, make: Callable[[], ScriptError]) -> None:
+        """Adds what ``make`` gives, unless an error of the same description is there, or very many are."""
+        key = json.dumps(description)
+        if key in self._times:
+            self._times[key] += 1
+        elif len(self._times) == self._MOST:
+            self._left_out += 1
+        else:
+            self._times[key] = 1
+            self._places[key] = len(self._errors)
+            self._errors.append(make())
+
+    def all(self) -> tuple[ScriptError, ...]:
+        """The errors; one that came again says how often, and the last how many are left out."""
+        errors = list(self._errors)
+        for key, times in self._times.items():
+            if times > 1:
+                error = errors[self._places[key]]
+                context = f"{error.context}, {times:,} times" if error.context else f"{times:,} times"
+                errors[self._places[key]] = replace(error, context=context)
+        if self._left_out:
+            errors.append(ScriptError("Error", f"{self._left_out:,} more errors are left out"))
+        return tuple(errors)
+
+
+def _name_and_message(info: JsonValue) -> tuple[str, str]:
+    if not isinstance(info, dict):
+        return "Error", str(info)
+    if info.get("name") == "Unhandled":  # not an Error, but some other value
+        return "Thrown", _text(info, "text")
+    return _text(info, "name") or "Error", _text(info, "message")
 
 
 def _text(info: JsonObject, key: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.runtime.errors import ScriptError, Sources, limit_error
+from geppetto.runtime.errors import ErrorLog, ScriptError, Sources, limit_error
 from geppetto.runtime.inbox import Alone, Inbox, Snippet, as_list
 from geppetto.runtime.isolate import (
     EvaluationError,
@@ -73,7 +73,7 @@ class Run:
         self._timer_ticks = 0
         self._main_started = self._main_settled = False
         self._running = self._closing = False
-        self._errors: list[ScriptError] = []
+        self._errors = ErrorLog()
         self._output_bytes = 0
         self._steps = 0
         self._input_tokens = self._output_tokens = 0
@@ -96,7 +96,7 @@ class Run:
         started = loop.time()
         self._running, self._kind, self._stopping = True, None, None
         self._main_started = self._main_settled = False
-        self._errors = []
+        self._errors = ErrorLog()
         self._ended.clear()
         self._engine.base_folder = script.path.absolute().parent
         wall = self._engine.limits.wall_seconds
@@ -116,7 +116,7 @@ class Run:
             kind = "error"
         return RunOutcome(
             kind,
-            tuple(self._errors),
+            self._errors.all(),
             loop.time() - started,
             self._steps,
             self._input_tokens,
@@ -220,7 +220,7 @@ class Run:
             return
         self._kind = kind
         if error is not None:
-            self._errors.append(error)
+            self._errors.add(error)
         self._isolate.stop()
         self._inbox.wake()
 
@@ -389,20 +389,25 @@ class Run:
 
     def _on_uncaught(self, fields: list[JsonValue]) -> None:
         info, where = fields
-        error = self._sources.script_error(info, context=f"in a {where}" if where else "", code="uncaught")
+
+        def error() -> ScriptError:
+            return self._sources.script_error(info, context=f"in a {where}" if where else "", code="uncaught")
+
         if where == "timer":
-            self._fail(error)
+            self._fail(error())
         elif self._stopping is None:
-            self._errors.append(error)  # a handler's mistake fails the run, but its stream goes on
+            self._errors.add_once(fields, error)  # a handler's mistake fails the run, but its stream goes on
 
     def _on_unobserved(self, fields: list[JsonValue]) -> None:
         _, text, stack = fields
         info: JsonObject = {"name": "StreamError", "message": text, "stack": stack}
-        error = self._sources.script_error(
-            info, context="nothing in the script observed it", code="stream-error"
-        )
         if self._stopping is None:
-            self._errors.append(error)
+            self._errors.add_once(
+                info,
+                lambda: self._sources.script_error(
+                    info, context="nothing in the script observed it", code="stream-error"
+                ),
+            )
 
     def _on_tool_defined(self, fields: list[JsonValue]) -> None:
         definition = fields[0]
