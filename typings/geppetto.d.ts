@@ -2327,6 +2327,18 @@ declare const console: Console;
 /**
  * Calls a function later.
  * @param delay in milliseconds; at least 1.
+ * @returns an id for {@link clearTimeout}.
+ * @throws TypeError if the callback is not a function.
+ * @example
+ * ```js
+ * await new Promise((resolve) => setTimeout(resolve, 1000));
+ * ```
+ */
+declare function setTimeout(callback: (_: void) => unknown, delay?: number): number;
+
+/**
+ * Calls a function later.
+ * @param delay in milliseconds; at least 1.
  * @param args for the function.
  * @returns an id for {@link clearTimeout}.
  * @throws TypeError if the callback is not a function.
@@ -2354,6 +2366,18 @@ declare function clearTimeout(id?: number): void;
 /**
  * Calls a function again and again, until {@link clearInterval}.
  * @param delay between two calls, in milliseconds; at least 1.
+ * @returns an id for {@link clearInterval}.
+ * @throws TypeError if the callback is not a function.
+ * @example
+ * ```js
+ * const id = setInterval(() => console.log("tick"), 1000);
+ * ```
+ */
+declare function setInterval(callback: (_: void) => unknown, delay?: number): number;
+
+/**
+ * Calls a function again and again, until {@link clearInterval}.
+ * @param delay between two calls, in milliseconds; at least 1.
  * @param args for the function.
  * @returns an id for {@link clearInterval}.
  * @throws TypeError if the callback is not a function.
@@ -2377,6 +2401,17 @@ declare function setInterval<Args extends unknown[]>(
  * ```
  */
 declare function clearInterval(id?: number): void;
+
+/**
+ * Calls a function as soon as what runs now is done.
+ * @returns an id for {@link clearImmediate}.
+ * @throws TypeError if the callback is not a function.
+ * @example
+ * ```js
+ * await new Promise((resolve) => setImmediate(resolve));
+ * ```
+ */
+declare function setImmediate(callback: (_: void) => unknown): number;
 
 /**
  * Calls a function as soon as what runs now is done.
