@@ -263,7 +263,7 @@ function render({ content }: Stored): string {
     case "chat-message":
       return `[${content.role}]: ${content.text}`;
     case "tool-use":
-      return `ToolUseContent{ToolID: ${content.toolID}, Name: ${content.name}, Input: ${encodeJson("input", content.input)}}`;
+      return `ToolUseContent{ToolID: ${content.toolID}, Name: ${content.name}, Input: ${encodeJson("input", content.input)}, Type: ${content.toolType}}`;
     case "tool-result":
       return `ToolResultContent{ToolID: ${content.toolID}, Result: ${content.result}}`;
   }

@@ -138,12 +138,12 @@ describe("conversations", () => {
     expect(got.slice(1)).toEqual([
       "tool-use t1 search { q: 'x' } function tool-result t1 found",
       "[user]: Hello",
-      'ToolUseContent{ToolID: t1, Name: search, Input: {"q":"x"}}',
+      'ToolUseContent{ToolID: t1, Name: search, Input: {"q":"x"}, Type: function}',
       "ToolResultContent{ToolID: t1, Result: found}",
       "Hello 1",
       "{ k: 1, processed: true }",
       "[user]: Hello",
-      'ToolUseContent{ToolID: t1, Name: search, Input: {"q":"x"}}',
+      'ToolUseContent{ToolID: t1, Name: search, Input: {"q":"x"}, Type: function}',
       "ToolResultContent{ToolID: t1, Result: found}",
       "",
     ]);
