@@ -43,14 +43,20 @@ setReasonInspector((reason) => guarded((lib) => lib.inspect(reason)));
 
 function format(args: readonly unknown[]): string {
   const first = args[0];
+  if (args.length === 1 && !colors && isSimple(first)) return `${first}`;
   if (typeof first !== "string" || (args.length > 1 && stringIncludes(first, "%"))) return formatFully(args);
   let text = first;
   for (let i = 1; i < args.length; i++) {
     const arg = args[i];
-    if (typeof arg !== "string") return formatFully(args);
+    if (typeof arg !== "string" && (colors || !isSimple(arg))) return formatFully(args);
     text += ` ${arg}`;
   }
   return text;
+}
+
+/** Whether a value is shown as its string, so that inspection need not be loaded for it. */
+function isSimple(value: unknown): value is number | boolean | null | undefined {
+  return typeof value === "number" ? value !== 0 : typeof value === "boolean" || value == null;
 }
 
 function formatFully(args: readonly unknown[]): string {

@@ -7,6 +7,7 @@
 import encodingPiece from "lazy:encoding";
 import eventsPiece from "lazy:events";
 import inspectPiece from "lazy:inspect";
+import urlPiece from "lazy:url";
 import webPiece from "lazy:web";
 import { hide } from "./errors";
 import { append, defineProperty, functionToString, getOwnPropertyDescriptor, stringReplaceAll, stringSlice } from "./primordials";
@@ -31,8 +32,9 @@ function load<Piece>(source: string): Piece {
   try {
     return evaluate(source) as Piece;
   } finally {
-    // core-js replaces it, to pass its functions off as built in.
+    // core-js replaces it, to pass its functions off as built in, and leaves what its copies share.
     defineProperty(prototype, "toString", before);
+    delete (globalThis as { "__core-js_shared__"?: unknown })["__core-js_shared__"];
   }
 }
 
@@ -45,6 +47,8 @@ export const loadEvents = lazily<typeof import("./lazy-pieces/events")>(eventsPi
 export const loadInspect = lazily<Inspect>(inspectPiece);
 const loadWebPiece = lazily<typeof import("./lazy-pieces/web")>(webPiece);
 export const loadWeb = (): ReturnType<typeof loadWebPiece>["web"] => loadWebPiece().web;
+const loadUrlPiece = lazily<typeof import("./lazy-pieces/url")>(urlPiece);
+export const loadUrls = (): ReturnType<typeof loadUrlPiece>["urls"] => loadUrlPiece().urls;
 
 /**
  * Globals that are made when one of them is first read; assigning to one replaces it, as with any other.

@@ -6,7 +6,7 @@ import { argumentError, encodeError, hide, type HostErrorInfo } from "./errors";
 import type { WireEvent } from "./events";
 import { Conversation } from "./conversation";
 import { makeEmbeddings, sendEmbeddings } from "./embeddings";
-import { lazyGlobals, loadEncoding, loadWeb } from "./lazy";
+import { lazyGlobals, loadEncoding, loadUrls, loadWeb } from "./lazy";
 import { define, defineJson, runMain } from "./modules";
 import { beginTurn, post, sab, takeQueued } from "./port";
 import { dateNow, defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
@@ -151,7 +151,8 @@ for (const [name, value] of Object.entries({
 }
 lazyGlobals(["AbortController", "AbortSignal", "Event", "EventTarget"], abortClasses);
 lazyGlobals(["TextDecoder", "TextEncoder"], loadEncoding);
-lazyGlobals(["atob", "btoa", "DOMException", "structuredClone", "URL", "URLSearchParams"], loadWeb);
+lazyGlobals(["atob", "btoa", "DOMException", "structuredClone"], loadWeb);
+lazyGlobals(["URL", "URLSearchParams"], loadUrls);
 defineProperty(globalThis, "__geppetto", {
   value: freeze({ turn, drain, define, defineJson, sab }),
   enumerable: false,

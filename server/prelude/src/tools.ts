@@ -2,7 +2,7 @@
 import { argumentError, encodeError } from "./errors";
 import { encodeJson } from "./input";
 import { post } from "./port";
-import { freeze, nativeThen, NativePromise, objectKeys, quote, table } from "./primordials";
+import { freeze, nativeThen, NativePromise, quote, table } from "./primordials";
 
 interface Definition {
   readonly name: string;

@@ -11,6 +11,7 @@ const logs = (body: string): string[] => (host = new Host()).logs(body);
 describe("console", () => {
   test.each([
     `"plain", "strings"`, `"%s is %d and %i, %f, %j %o %O %% %c.", "a", 42.5, 42.5, "1.5", {a:1}, [1], {b:{c:{}}}, "css"`, `"100%", "sure"`, `"%s"`,
+    `"n", 5, -1.5, true, null, undefined`, `"zero", 0, -0`, `5`, `null`, `undefined`, `0`, `-0`,
     `1, -0, null, undefined, true, 10n, Symbol("x")`, `{a:{b:{c:{d:1}}}}`, `[1,,3]`, `new Map([[{a:1},"b"]]), new Set([1])`, `[undefined, null]`,
     `(() => { const o = {}; o.self = o; return o; })()`, `function foo() {}, class A {}, class B extends Array {}`, `"multi\\nline", ["multi\\nline"]`,
     `new Date(0), /x/g, new Uint8Array(3)`, `Object.create(null), Object.create({ constructor: undefined })`, `{ get a() { return 1 }, set b(v) {} }`,
