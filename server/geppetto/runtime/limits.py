@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from geppetto.errors import GeppettoError
 
 MIB = 1024 * 1024
 
@@ -30,3 +34,36 @@ class Limits:
     streams: int | None = 4096
     tokens: int | None = None
     cost_usd: float | None = None
+
+
+def effective_limits(folder: Path, profile: str | None, given: Mapping[str, float | None]) -> Limits:
+    """The defaults, then what the settings found from a folder upwards say, then what was given.
+
+    Args:
+        given: by the names of the fields of ``Limits``; None lifts a limit.
+
+    Raises:
+        GeppettoError: the settings are wrong, or a given name is no limit.
+    """
+    import os
+
+    from geppetto.settings.find import is_configured
+
+    limits = Limits()
+    if profile is not None or is_configured(folder, os.environ):
+        from geppetto.settings.load import load_settings
+
+        configured = load_settings(folder, profile).steps.limits.model_dump()
+        limits = replace(limits, **{name: value for name, value in configured.items() if value is not None})
+    kinds = {field.name: str(field.type) for field in fields(Limits)}
+    unknown = given.keys() - kinds
+    if unknown:
+        raise GeppettoError(f"There is no limit named {', '.join(sorted(unknown))}")
+    whole = {name for name, kind in kinds.items() if kind.startswith("int")}
+    return replace(
+        limits,
+        **{
+            name: int(value) if value is not None and name in whole else value
+            for name, value in given.items()
+        },
+    )

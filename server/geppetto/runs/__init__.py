@@ -1,0 +1,1 @@
+"""Runs as child processes: whatever a script does, the process that asked for it lives on."""

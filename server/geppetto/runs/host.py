@@ -1,0 +1,172 @@
+"""A run's child process: ``python -m geppetto.runs.host``, speaking frames over standard input and output.
+
+It makes itself ready (isolate, prelude, imports) before it says hello, runs one script, and ends. It ends
+too when its supervisor does: at the end of its standard input and, on Linux, by the kernel's hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geppetto import __version__
+from geppetto.runs.frames import FrameError, frame, read_message
+from geppetto.runs.outbox import Outbox
+from geppetto.runs.process import bound_memory, die_with_parent
+
+if TYPE_CHECKING:
+    from geppetto.runs.protocol import RunRequest, Wire
+    from geppetto.runtime.engine import RuntimeEngine
+    from geppetto.runtime.isolate import Isolate
+    from geppetto.runtime.outcome import RunOutcome
+
+_LAST_FLUSH_SECONDS = 0.5
+
+_REHEARSAL = 'for await (const event of echoStep.startStream("…")) console.log(event.type);'
+
+
+async def serve(protocol_in: int, protocol_out: int) -> int:
+    """Says hello, runs what is asked for, tells how it went; returns the exit code."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(protocol_in, "rb", 0)
+    )
+    transport, pipe = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(protocol_out, "wb", 0)
+    )
+    outbox = Outbox(asyncio.StreamWriter(transport, pipe, None, loop))
+    isolate = await _warm_up()
+    from geppetto.runs.endings import end_of
+    from geppetto.runs.protocol import PROTOCOL_VERSION, Hello, Run
+
+    _tell(outbox, Hello(protocol=PROTOCOL_VERSION, version=__version__, pid=os.getpid()))
+    await outbox.flush()
+    message = await read_message(reader)
+    if message is None:
+        return 0  # not needed after all
+    outcome = await _run(Run.model_validate(message).request, isolate, outbox, reader)
+    _tell(outbox, end_of(outcome))
+    await outbox.flush()
+    return 0
+
+
+async def _warm_up() -> Isolate:
+    """Makes ready what does not depend on the script, by running one: so nothing is imported late any more."""
+    from geppetto.errors import GeppettoError
+    from geppetto.runtime.engine import RuntimeEngine, new_isolate
+    from geppetto.runtime.modules import Script
+    from geppetto.runtime.setup import setup_standard
+
+    import_module("geppetto.steps.chat.scripted")
+    engine = RuntimeEngine()
+    engine.add_setup_function(setup_standard(Path.cwd()))
+    try:
+        async with engine:
+            await engine.run(Script(Path("rehearsal.geppetto.js"), _REHEARSAL))
+    except GeppettoError:
+        pass  # wrong settings, most likely; the run that needs them will say so
+    return new_isolate()
+
+
+def _tell(outbox: Outbox, message: Wire) -> None:
+    outbox.put_frame(frame(message.model_dump_json().encode()))
+
+
+async def _run(
+    request: RunRequest, isolate: Isolate, outbox: Outbox, reader: asyncio.StreamReader
+) -> RunOutcome:
+    from geppetto.errors import GeppettoError
+    from geppetto.runs.protocol import Bounds
+    from geppetto.runtime.engine import RuntimeEngine
+    from geppetto.runtime.errors import ScriptError
+    from geppetto.runtime.limits import effective_limits
+    from geppetto.runtime.modules import Script
+    from geppetto.runtime.outcome import RunOutcome
+    from geppetto.runtime.setup import setup_standard
+
+    path = Path(request.path)
+    try:
+        limits = effective_limits(path.parent, request.profile, request.limits)
+        engine = RuntimeEngine(
+            root=Path(request.root) if request.root else path.parent,
+            limits=limits,
+            output=outbox.show,
+            params=request.params,
+        )
+        engine.add_setup_function(setup_standard(path.parent, request.profile))
+        await engine.start(isolate)
+    except GeppettoError as error:
+        return RunOutcome("error", (ScriptError("Error", str(error), hint=error.hint, code="settings"),))
+    unused = 0 if limits.memory_bytes is None else bound_memory(limits.memory_bytes)
+    _tell(
+        outbox,
+        Bounds(memory_bytes=limits.memory_bytes, unused_bytes=unused, wall_seconds=limits.wall_seconds),
+    )
+    await outbox.flush()
+    listening = asyncio.create_task(_listen(reader, engine))
+    _end_when_terminated(outbox)
+    outcome = await engine.run(Script(path, request.text))
+    listening.cancel()
+    return outcome  # the engine is not closed: the process ends, which is faster
+
+
+async def _listen(reader: asyncio.StreamReader, engine: RuntimeEngine) -> None:
+    """Takes a cancellation from the supervisor, and its end for the end."""
+    while True:
+        try:
+            message = await read_message(reader)
+        except FrameError:
+            message = None
+        if message is None:
+            os._exit(1)  # nobody is there to be told anything
+        if message.get("kind") == "cancel":
+            engine.interrupt()
+
+
+def _end_when_terminated(outbox: Outbox) -> None:
+    """At SIGTERM sends what waits and ends, whatever the script does."""
+    ending: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(outbox.flush(), _LAST_FLUSH_SECONDS)
+        os._exit(128 + signal.SIGTERM)
+
+    with contextlib.suppress(NotImplementedError):  # Windows: to terminate is to kill
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGTERM, lambda: ending.append(asyncio.create_task(end()))
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs one script for the supervisor, whose process id is the argument."""
+    die_with_parent(int(arguments[0]))
+    # The protocol gets descriptors of its own: whatever else writes to standard output must not break it.
+    protocol_in, protocol_out = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    code = 1
+    try:
+        code = asyncio.run(serve(protocol_in, protocol_out))
+    except ConnectionError:
+        code = 1  # the supervisor is gone
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        # Without tearing down V8: that takes time, and a wedged isolate never ends.
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

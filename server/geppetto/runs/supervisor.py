@@ -1,0 +1,293 @@
+"""Runs scripts in child processes, kept warm in a small pool; survives whatever they do.
+
+Every run has exactly one end event, and nothing after it: also when its child crashes, is killed, sends
+garbage or stops answering. A run that is cancelled is asked first, then terminated, then killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from geppetto.errors import GeppettoError
+from geppetto.runs.child import HOST_COMMAND, Child, ChildError
+from geppetto.runs.conduct import Conductor, Patience, Tell
+from geppetto.runs.endings import failure
+from geppetto.runs.handle import RunHandle, new_run_id
+from geppetto.runs.pool import WarmPool
+from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, RunEvent, RunRequest
+from geppetto.runs.recorder import Recorder
+from geppetto.runs.records import RecordError, RunRecord
+from geppetto.runs.replay import replay
+from geppetto.runs.store import RecordStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsOptions:
+    """How a supervisor works.
+
+    Attributes:
+        at_once: how many runs may go on together; the others queue.
+        warm: how many children are kept ready.
+        patience: how long children may take for what they are asked.
+        close_seconds: how long the end of everything may take before what lives is killed.
+        command: what starts a child.
+    """
+
+    at_once: int = 16
+    warm: int = 1
+    patience: Patience = field(default_factory=Patience)
+    close_seconds: float = 2.0
+    command: Sequence[str] = HOST_COMMAND
+
+
+class RunSupervisor:
+    """Starts runs and ends them. Belongs to the event loop it is used in.
+
+    Use it as an async context manager, or call :meth:`warm_up` and :meth:`close`::
+
+        async with RunSupervisor() as supervisor:
+            run = supervisor.start(RunRequest(path="/work/hello.geppetto.js"))
+            async for event in run.events():
+                ...
+
+    Args:
+        records: where runs leave their records; None leaves none.
+    """
+
+    def __init__(self, options: RunsOptions | None = None, records: RecordStore | None = None) -> None:
+        self._options = options or RunsOptions()
+        self._records = records
+        self._pool = WarmPool(
+            self._options.warm,
+            command=self._options.command,
+            ready_seconds=self._options.patience.ready,
+        )
+        self._runs: dict[str, RunHandle] = {}
+        self._waiting: deque[RunHandle] = deque()
+        self._driven = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._children: set[Child] = set()
+        self._closed = False
+
+    def warm_up(self) -> None:
+        """Makes children ready in the background, so that the first run need not wait for one."""
+        self._pool.fill()
+
+    def start(self, request: RunRequest) -> RunHandle:
+        """Starts a run, or queues it when too many go on.
+
+        Raises:
+            GeppettoError: the supervisor is closed.
+        """
+        handle = self._new_handle(request)
+        if self._driven < self._options.at_once:
+            self._drive(handle)
+        else:
+            handle.tell(QueuedEvent(ahead=len(self._waiting)))
+            self._waiting.append(handle)
+        return handle
+
+    def replay(self, name: str, *, pace: float | None = None) -> RunHandle:
+        """Plays a record again as a run of its own, which leaves no record.
+
+        Args:
+            name: the recorded run (see ``RecordStore.find``).
+            pace: how many times as fast as it ran; None for no waiting at all.
+
+        Raises:
+            GeppettoError: the supervisor is closed, or there is no such record.
+        """
+        if self._records is None:
+            raise GeppettoError("Runs leave no records here")
+        record = self._records.find(name)
+        handle = self._new_handle(RunRequest(path=str(record.head().request.get("path", ""))))
+        handle.state = "running"
+        self._task(self._play(handle, record, pace))
+        return handle
+
+    def run(self, run_id: str) -> RunHandle | None:
+        """A run that goes on or waits; None if there is none of this id (any more)."""
+        return self._runs.get(run_id)
+
+    @property
+    def runs(self) -> Sequence[RunHandle]:
+        """The runs that go on or wait, oldest first."""
+        return tuple(self._runs.values())
+
+    async def close(self) -> None:
+        """Cancels every run and ends every child; returns within a few seconds, whatever they do."""
+        self._closed = True
+        for handle in self.runs:
+            handle.cancel()
+        await self._wait_for_tasks()
+        for child in self._children:
+            child.kill()
+        await self._pool.close()
+        for task in await self._wait_for_tasks():
+            task.cancel()
+        await self._wait_for_tasks()
+
+    async def _wait_for_tasks(self) -> set[asyncio.Task[None]]:
+        """Waits for what goes on, but not too long; returns what is left of it."""
+        if not self._tasks:
+            return set()
+        return (await asyncio.wait(self._tasks, timeout=self._options.close_seconds))[1]
+
+    async def __aenter__(self) -> Self:
+        self.warm_up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # The life of a run
+
+    def _new_handle(self, request: RunRequest) -> RunHandle:
+        if self._closed:
+            raise GeppettoError("No more runs: this process is about to end")
+        handle = RunHandle(new_run_id(datetime.now(UTC)), request, self._cancelled)
+        self._runs[handle.id] = handle
+        return handle
+
+    def _cancelled(self, handle: RunHandle) -> None:
+        if handle in self._waiting:
+            self._waiting.remove(handle)
+            self._end(handle, EndEvent(outcome="cancelled"))
+
+    def _drive(self, handle: RunHandle) -> None:
+        handle.state = "running"
+        self._driven += 1
+        self._task(self._live(handle))
+
+    async def _live(self, handle: RunHandle) -> None:
+        """A run from its start to the end of its process."""
+        recorder = self._recorder(handle)
+
+        def tell(event: RunEvent, event_json: bytes) -> None:
+            handle.tell(event, len(event_json))
+            if recorder is not None:
+                recorder.add(event_json)
+
+        child: Child | None = None
+        end = EndEvent(outcome="cancelled")
+        try:
+            child, end = await self._conduct(handle, tell)
+        except ChildError as error:
+            end = failure(str(error), code="run.start", hint=error.hint)
+        except Exception as error:  # a mistake of ours ends the run, with a message, and not in silence
+            logger.exception("a run could not be brought to its end")
+            end = failure(f"Internal error: {type(error).__name__}: {error}", code="run.internal")
+        finally:
+            self._end(handle, end)
+            if child is not None:
+                await self._dismiss(child)
+            self._driven -= 1
+            while self._waiting and self._driven < self._options.at_once and not self._closed:
+                self._drive(self._waiting.popleft())
+            if recorder is not None:
+                await recorder.finish(end)
+                await self._prune()
+
+    async def _conduct(self, handle: RunHandle, tell: Tell) -> tuple[Child | None, EndEvent]:
+        """Runs the script; returns the child, which may live yet, and how the run ended."""
+        words = ""
+        for fresh in (False, True):
+            child = await self._take_child(handle, fresh=fresh)
+            if child is None:
+                return None, EndEvent(outcome="cancelled")
+            conductor = Conductor(child, handle.request, handle.cancelled, tell, self._options.patience)
+            try:
+                end = await conductor.run()
+            except BaseException:
+                await self._dismiss(child)
+                raise
+            if end is not None:
+                return child, end
+            await self._dismiss(child)  # it died while it waited to be used: the run has not begun
+            words = child.words()
+        raise ChildError(f"The process for scripts died before it took the script{words}")
+
+    async def _take_child(self, handle: RunHandle, *, fresh: bool) -> Child | None:
+        """A child for a run; None if the run was cancelled first."""
+        taking = asyncio.create_task(self._pool.take(fresh=fresh))
+        cancelled = asyncio.create_task(handle.cancelled.wait())
+        try:
+            await asyncio.wait({taking, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                return None
+            child = taking.result()
+            self._children.add(child)
+            return child
+        finally:
+            cancelled.cancel()
+            if not taking.done():
+                taking.cancel()
+                await asyncio.wait({taking})
+
+    async def _dismiss(self, child: Child) -> None:
+        await child.end(patience=self._options.patience.leave)
+        self._children.discard(child)
+
+    def _end(self, handle: RunHandle, end: EndEvent) -> None:
+        self._runs.pop(handle.id, None)
+        handle.tell(end)
+
+    def _task(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="run")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Records
+
+    def _recorder(self, handle: RunHandle) -> Recorder | None:
+        if self._records is None:
+            return None
+        return Recorder(
+            self._records,
+            handle.id,
+            handle.request,
+            handle.started_at,
+            on_failure=lambda error: handle.tell(
+                NoticeEvent(text=f"This run leaves no record: {error.strerror} ({error.filename})")
+            ),
+        )
+
+    async def _prune(self) -> None:
+        if self._records is not None and not self._closed:
+            await asyncio.to_thread(self._records.prune, frozenset(self._runs))
+
+    async def _play(self, handle: RunHandle, record: RunRecord, pace: float | None) -> None:
+        """A replay from its start to its end."""
+        playing = asyncio.create_task(self._play_events(handle, record, pace))
+        cancelled = asyncio.create_task(handle.cancelled.wait())
+        end = EndEvent(outcome="cancelled")
+        try:
+            await asyncio.wait({playing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                end = playing.result()
+        except RecordError as error:
+            end = failure(str(error), code="run.record", hint=error.hint)
+        finally:
+            playing.cancel()
+            cancelled.cancel()
+            self._end(handle, end)
+
+    @staticmethod
+    async def _play_events(handle: RunHandle, record: RunRecord, pace: float | None) -> EndEvent:
+        async for event in replay(record, pace=pace):
+            if isinstance(event, EndEvent):
+                return event
+            handle.tell(event, len(event.model_dump_json()))
+            await asyncio.sleep(0)  # the reader has its turn, and cancelling is heard
+        raise RecordError("a replay ended without an end event")
