@@ -38,11 +38,11 @@ for (const message of conversation.getThread()) {
 // A model gets the whole conversation; this one says the last message back.
 await echoStep.startStream(conversation).done();
 
-// Nothing changes when an argument is wrong.
+// Nothing changes when an argument is wrong; the message of the error tells what is.
 const before = conversation.getMessages().length;
 try {
   conversation.addMessageWithImage("user", "And this?", "data/notes.json");
 } catch (error) {
-  console.log("refused:", error instanceof Error ? error.message : error);
+  console.log("refused:", /** @type {Error & { code: string }} */ (error).code);
 }
 console.log(conversation.getMessages().length === before ? "unchanged" : "changed");
