@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
@@ -19,6 +19,8 @@ from geppetto.runtime.inbox import as_list
 from geppetto.runtime.streams import StepBinding
 
 if TYPE_CHECKING:
+    from geppetto.blob_store import BlobStore
+    from geppetto.embeddings.provider import EmbeddingsProvider
     from geppetto.settings.models import StepSettings
     from geppetto.steps.chat.factory import ScriptShelf
     from geppetto.steps.step import Step
@@ -27,12 +29,24 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+class Cassette(Protocol):
+    """Records steps and embeddings, or plays what was recorded; see `geppetto.steps.cassettes`."""
+
+    def step(
+        self, name: str, options: JsonObject, make: Callable[[], Step[Any, Any]], *, chat: bool
+    ) -> Step[Any, Any]: ...
+
+    def embeddings(self, make: Callable[[], EmbeddingsProvider]) -> EmbeddingsProvider: ...
+
+
 def create_step_object(
     engine: RuntimeEngine,
     name: str,
     step: Step[In, Out],
     input_converter: Callable[[JsonValue], In],
     output_converter: Callable[[Out], JsonValue] | None = None,
+    *,
+    cassette: Cassette | None = None,
 ) -> None:
     """Makes a Python step a global of scripts.
 
@@ -41,12 +55,17 @@ def create_step_object(
         step: the step; it may be started many times at once.
         input_converter: what the script passed → the step's input. An exception is the stream's error event.
         output_converter: the step's value → ``event.result`` of the final event; None keeps the step's own.
+        cassette: records the step, or plays it.
     """
     started = step if output_converter is None else _converting(step, output_converter)
+
+    def make(options: JsonObject) -> Step[Any, Any]:
+        return started if cassette is None else cassette.step(name, options, lambda: started, chat=False)
+
     engine.register_step(
         name,
         StepBinding(
-            make=lambda options: started,
+            make=make,
             convert_input=input_converter,
             input_type=step.input_type,
             output_type=step.output_type,
@@ -111,17 +130,23 @@ def setup_conversation() -> SetupFunction:
     return setup
 
 
-def setup_embeddings(settings: Callable[[], StepSettings | None] = lambda: None) -> SetupFunction:
+def setup_embeddings(
+    settings: Callable[[], StepSettings | None] = lambda: None, *, cassette: Cassette | None = None
+) -> SetupFunction:
     """``embeddings``.
 
     Args:
         settings: which provider; without settings the offline one.
+        cassette: records the vectors, or plays them.
     """
 
     def setup(engine: RuntimeEngine) -> None:
         from geppetto.embeddings.factory import create_embeddings
 
-        provider = create_embeddings(settings())
+        def make() -> EmbeddingsProvider:
+            return create_embeddings(settings())
+
+        provider = make() if cassette is None else cassette.embeddings(make)
 
         async def embed(arguments: list[JsonValue]) -> JsonValue:
             texts = as_list(arguments[0])
@@ -146,12 +171,15 @@ def setup_tools() -> SetupFunction:
 
 def setup_chat_step_factory(
     settings: Callable[[str | None], StepSettings | None] = lambda profile: None,
+    *,
+    cassette: Cassette | None = None,
 ) -> SetupFunction:
     """``chatStep`` and ``ChatStepFactory``.
 
     Args:
         settings: the settings of a profile (None: the run's own); None where nothing is configured, and
             then the echo provider answers, which is said once.
+        cassette: records the steps, or plays them: then nothing is asked of a model, nor of the settings.
     """
 
     def setup(engine: RuntimeEngine) -> None:
@@ -173,13 +201,19 @@ def setup_chat_step_factory(
             profile = chosen.pop("profile", None)
             if profile is not None and not isinstance(profile, str):
                 raise GeppettoError(f"profile is a name, not {profile!r}")
-            return create_chat_step(
-                settings(profile), chosen, notice=notice, folder=engine.base_folder, scripts=shelf
-            )
+            loaded = settings(profile)
+            step = create_chat_step(loaded, chosen, notice=notice, folder=engine.base_folder, scripts=shelf)
+            return caches.around(step, loaded, chosen.get("cache"))
 
+        def make_or_play(options: JsonObject) -> Step[Any, Any]:
+            if cassette is None:
+                return make(options)
+            return cassette.step("chatStep", options, lambda: make(options), chat=True)
+
+        caches = _AnswerCaches()
         for name in ("chatStep", "ChatStepFactory"):
             binding = StepBinding(
-                make,
+                make_or_play,
                 chat_input,
                 input_type="string | Conversation",
                 output_type="string",
@@ -190,8 +224,44 @@ def setup_chat_step_factory(
     return setup
 
 
+class _AnswerCaches:
+    """The caches of answers, made when a step first uses one."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, BlobStore] = {}
+
+    def around(
+        self, step: Step[Any, Any], settings: StepSettings | None, chosen: JsonValue
+    ) -> Step[Any, Any]:
+        """The step, with a cache if the step's options or the settings ask for one. Local steps need none."""
+        mode = chosen or (settings.chat.cache if settings is not None else "off")
+        if mode == "off":
+            return step
+        from geppetto.settings.models import ChatSettings
+        from geppetto.steps.caching import CachingStep
+        from geppetto.steps.chat.remote import RemoteChatStep
+
+        if not isinstance(step, RemoteChatStep):
+            return step
+        if mode not in self._stores:
+            size = (settings.chat if settings is not None else ChatSettings()).cache_size
+            self._stores[str(mode)] = _store(str(mode), size)
+        return CachingStep(step, self._stores[str(mode)])
+
+
+def _store(mode: str, size: int) -> BlobStore:
+    from geppetto.blob_store import DiskStore, MemoryStore
+    from geppetto.resources import cache_dir
+
+    return MemoryStore(size) if mode == "memory" else DiskStore(cache_dir() / "answers.sqlite3", size)
+
+
 def setup_standard(
-    folder: Path, profile: str | None = None, env: Mapping[str, str] | None = None
+    folder: Path,
+    profile: str | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    cassette: Cassette | None = None,
 ) -> SetupFunction:
     """Everything the API has, with the settings found from a folder upwards.
 
@@ -199,6 +269,7 @@ def setup_standard(
         folder: where the script is.
         profile: which profile of the settings to use.
         env: the environment; None reads the process's.
+        cassette: a `Recorder` or a `Player`; whoever made it closes it after the run.
     """
 
     @cache
@@ -221,10 +292,10 @@ def setup_standard(
             setup_double_step(),
             setup_echo_step(),
             setup_conversation(),
-            setup_embeddings(lambda: settings(None)),
+            setup_embeddings(lambda: settings(None), cassette=cassette),
             setup_done_callback(),
             setup_tools(),
-            setup_chat_step_factory(settings),
+            setup_chat_step_factory(settings, cassette=cassette),
         ):
             part(engine)
 

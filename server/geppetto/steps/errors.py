@@ -67,6 +67,11 @@ class StepError(GeppettoError):
         self.retry_after = retry_after
 
     @property
+    def code(self) -> str:
+        """The `code` of its error event."""
+        return self.kind.value
+
+    @property
     def retryable(self) -> bool:
         """Whether the same request may succeed later."""
         return self.kind in _RETRYABLE
@@ -87,7 +92,7 @@ class StepCancelled(GeppettoError):
 def error_code(error: BaseException) -> str:
     """The snake-case kind of an error: the `code` of its error event."""
     if isinstance(error, StepError):
-        return error.kind.value
+        return error.code
     if isinstance(error, TimeoutError):
         return ErrorKind.TIMEOUT.value
     if isinstance(error, GeppettoError):
