@@ -14,7 +14,7 @@ from geppetto.steps.errors import ErrorKind, StepError
 from geppetto.steps.tools import ToolUse
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic, AsyncStream
+    from anthropic import AsyncAnthropic, AsyncStream, RequestOptions
     from anthropic.types import ContentBlockParam
     from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
@@ -79,6 +79,12 @@ class ClaudeStep(RemoteChatStep):
         if answer.stop_reason is None:
             raise self.cut_off()
         return self._finished(run, answer)
+
+    async def fetch_models(self) -> JsonValue:
+        from geppetto.steps.chat.wire import http_timeouts
+
+        options: RequestOptions = {"timeout": http_timeouts(self.timeouts), "params": {"limit": 1000}}
+        return cast("JsonValue", await self.connect().get("/v1/models", cast_to=object, options=options))
 
     def explain(self, error: Exception) -> StepError:
         import anthropic

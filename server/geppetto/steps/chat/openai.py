@@ -13,7 +13,7 @@ from geppetto.steps.errors import StepError
 from geppetto.steps.tools import ToolUse
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, AsyncStream
+    from openai import AsyncOpenAI, AsyncStream, RequestOptions
     from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 
     from geppetto.steps.chat.wire import Progress
@@ -84,6 +84,12 @@ class OpenAIStep(RemoteChatStep):
         if answer.stop_reason is None and not watched.said_done:
             raise self.cut_off()
         return self._finished(run, answer)
+
+    async def fetch_models(self) -> JsonValue:
+        from geppetto.steps.chat.wire import http_timeouts
+
+        options: RequestOptions = {"timeout": http_timeouts(self.timeouts), "security": {"bearer_auth": True}}
+        return cast("JsonValue", await self.connect().client.get("/models", cast_to=object, options=options))
 
     def explain(self, error: Exception) -> StepError:
         import openai

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from geppetto.errors import GeppettoError
+from geppetto.json_value import JsonValue
 from geppetto.steps.chat.clients import Clients, shared_clients
 from geppetto.steps.chat.failures import LastingError
 from geppetto.steps.chat.pricing import Prices, Tokens
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from geppetto.steps.run import StepRun
 
 logger = logging.getLogger(__name__)
+
+MODELS_SECONDS = 30.0
+"""How long a list of models may take."""
 
 
 class RemoteChatStep(ChatStep):
@@ -80,6 +84,35 @@ class RemoteChatStep(ChatStep):
         await self._import_sdk()
         self.service.check_key(self.vendor, self.key_variable)
         self.connect()
+
+    async def models(self) -> list[str]:
+        """The names of the models that the service offers, in order.
+
+        Raises:
+            StepError: the service cannot be asked, or says no.
+        """
+        await self.warm_up()
+        outcome = await self._models()
+        if isinstance(outcome, StepError):
+            raise outcome
+        data = outcome.get("data") if isinstance(outcome, dict) else None
+        entries = data if isinstance(data, list) else []
+        names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
+        return sorted(name for name in names if isinstance(name, str))
+
+    async def _models(self) -> "JsonValue | StepError":
+        # Returned, not raised: see `_attempt`.
+        try:
+            async with asyncio.timeout(MODELS_SECONDS):
+                return await self.fetch_models()
+        except TimeoutError:
+            return self._too_slow(f"did not list its models within {MODELS_SECONDS:g} s")
+        except Exception as error:
+            return self.explain(error)
+
+    @abstractmethod
+    async def fetch_models(self) -> JsonValue:
+        """The service's list of models, `{"data": [{"id": …}]}`."""
 
     @abstractmethod
     def connect(self) -> object:
