@@ -12,7 +12,7 @@ const cancel = embeddings.generateEmbeddingWithCallbacks(text, {
 setTimeout(() => {
     cancel();
     console.log("cancelled: nothing was left to cancel");
-}, 200);
+}, 1000);
 
 // Cancelled in time, neither is called
 embeddings.generateEmbeddingWithCallbacks(text, { onSuccess: console.log, onError: console.error })();

@@ -1,6 +1,7 @@
 const step = doubleStep;
 
 for (const input of /** @type {any[]} */ ([21, "no number"])) {
+    const { promise: ended, resolve: end } = Promise.withResolvers();
     const stepID = step.runWithEvents(input, function(event) {
         // Handle different event types
         switch(event.type) {
@@ -15,10 +16,12 @@ for (const input of /** @type {any[]} */ ([21, "no number"])) {
                 
             case "final":
                 console.log("Final result:", event.text);
+                end();
                 break;
                 
             case "error":
                 console.error("Step failed:", event.error);
+                end();
                 break;
                 
             case "tool-call":
@@ -32,7 +35,7 @@ for (const input of /** @type {any[]} */ ([21, "no number"])) {
     });
 
     console.log("Step execution started with ID:", stepID);
-    await new Promise((resolve) => setTimeout(() => resolve(undefined), 100));
+    await ended;
 }
 // prints:
 // Step execution started with ID: <uuid>
