@@ -16,12 +16,12 @@ for (const input of /** @type {any[]} */ ([21, "no number"])) {
                 
             case "final":
                 console.log("Final result:", event.text);
-                end();
+                end(undefined);
                 break;
                 
             case "error":
                 console.error("Step failed:", event.error);
-                end();
+                end(undefined);
                 break;
                 
             case "tool-call":
