@@ -5,6 +5,8 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +15,15 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
 GEPPETTO = str(Path(sys.executable).with_name("geppetto"))
+
+_bytecode = tempfile.TemporaryDirectory()
+
+
+def environment() -> dict[str, str]:
+    """As this process's, but with compiled modules on disk, as an installed Python keeps them."""
+    skipped = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    kept = {name: value for name, value in os.environ.items() if name not in skipped}
+    return {**kept, "PYTHONPYCACHEPREFIX": _bytecode.name}
 
 
 @dataclass(frozen=True)
@@ -116,11 +127,11 @@ def run_program(command: Sequence[str], *, cwd: Path | None = None, timeout: flo
         TimeoutError: it took too long.
     """
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     try:
-        errors = b""
-        os.set_blocking(process.stderr.fileno(), True)
         alarm = _kill_after(process, timeout)
         errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -137,9 +148,7 @@ def run_program(command: Sequence[str], *, cwd: Path | None = None, timeout: flo
     return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * kilobyte)
 
 
-def _kill_after(process: "subprocess.Popen[bytes]", seconds: float) -> Any:
-    import threading
-
+def _kill_after(process: "subprocess.Popen[bytes]", seconds: float) -> threading.Timer:
     alarm = threading.Timer(seconds, process.kill)
     alarm.daemon = True
     alarm.start()

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks.harness import Bench, Row, Series
+from benchmarks.harness import Bench, Row, Series, environment
 
 TITLE = "How long does each entry point import, and what weighs most?"
 
@@ -40,7 +40,8 @@ def measure(bench: Bench) -> list[Row]:
 def import_times(module: str) -> dict[str, tuple[float, float]]:
     """What importing a module imports: own and cumulative milliseconds by module, beyond a bare Python's."""
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+    ran = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True, timeout=60)
+    said = ran.stderr
     times: dict[str, tuple[float, float]] = {}
     for line in said.splitlines():
         if not line.startswith("import time:") or "imported package" in line:

@@ -24,8 +24,17 @@ def main() -> int:
         if guard.is_supported():
             # The child imports the runtime while this process reads the command line.
             with guard.fork(_work) as held:
-                return _run_app(held.run)
+                request = _plain_request(arguments)
+                return _run_app(held.run) if request is None else held.run(request)
     return _run_app(_run_here)
+
+
+def _plain_request(arguments: "list[str]") -> "RunRequest | None":
+    """What `run FILE` asks for. Without options there is nothing to read, and reading takes as long as the rest."""
+    from geppetto.cli.request import RunRequest
+
+    plain = len(arguments) == 2 and not arguments[1].startswith("-")
+    return RunRequest(arguments[1]) if plain else None
 
 
 def _run_app(run: "Callable[[RunRequest], int]") -> int:
