@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from geppetto import __version__
 from geppetto.runs.conduct import Patience
 from geppetto.runs.handle import RunHandle
@@ -71,9 +70,7 @@ def write(tmp_path: Path) -> Write:
 
 async def nothing_left() -> None:
     """No process that these tests started lives on."""
-    gone, left = await asyncio.to_thread(
-        psutil.wait_procs, psutil.Process().children(recursive=True), timeout=5
-    )
+    _, left = await asyncio.to_thread(psutil.wait_procs, psutil.Process().children(recursive=True), timeout=5)
     assert not left, [process.cmdline() for process in left]
 
 

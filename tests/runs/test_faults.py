@@ -6,9 +6,9 @@ import asyncio
 
 import psutil
 import pytest
-
 from geppetto.errors import GeppettoError
 from geppetto.runs.protocol import RunRequest
+
 from tests.runs.conftest import SECONDS, Supervise, end_of, nothing_left, read, read_until
 
 REQUEST = RunRequest(path="/nowhere/script.geppetto.js")

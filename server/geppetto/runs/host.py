@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -148,6 +149,8 @@ def _end_when_terminated(outbox: Outbox) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Runs one script for the supervisor, whose process id is the argument."""
+    if not arguments or not stat.S_ISFIFO(os.fstat(0).st_mode):
+        sys.exit("This is a part of Geppetto that it starts by itself. To run a script: geppetto run FILE")
     die_with_parent(int(arguments[0]))
     # The protocol gets descriptors of its own: whatever else writes to standard output must not break it.
     protocol_in, protocol_out = os.dup(0), os.dup(1)

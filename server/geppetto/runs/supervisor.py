@@ -65,7 +65,7 @@ class RunSupervisor:
 
     def __init__(self, options: RunsOptions | None = None, records: RecordStore | None = None) -> None:
         self._options = options or RunsOptions()
-        self._records = records
+        self.records = records
         self._pool = WarmPool(
             self._options.warm,
             command=self._options.command,
@@ -106,9 +106,9 @@ class RunSupervisor:
         Raises:
             GeppettoError: the supervisor is closed, or there is no such record.
         """
-        if self._records is None:
+        if self.records is None:
             raise GeppettoError("Runs leave no records here")
-        record = self._records.find(name)
+        record = self.records.find(name)
         handle = self._new_handle(RunRequest(path=str(record.head().request.get("path", ""))))
         handle.state = "running"
         self._task(self._play(handle, record, pace))
@@ -251,10 +251,10 @@ class RunSupervisor:
     # Records
 
     def _recorder(self, handle: RunHandle) -> Recorder | None:
-        if self._records is None:
+        if self.records is None:
             return None
         return Recorder(
-            self._records,
+            self.records,
             handle.id,
             handle.request,
             handle.started_at,
@@ -264,8 +264,8 @@ class RunSupervisor:
         )
 
     async def _prune(self) -> None:
-        if self._records is not None and not self._closed:
-            await asyncio.to_thread(self._records.prune, frozenset(self._runs))
+        if self.records is not None and not self._closed:
+            await asyncio.to_thread(self.records.prune, frozenset(self._runs))
 
     async def _play(self, handle: RunHandle, record: RunRecord, pace: float | None) -> None:
         """A replay from its start to its end."""
