@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 import pytest
-
 from geppetto.lsp.server import GeppettoServer, create_server
 
 SCRIPT = "const conversation = new Conversation();\n" * 50
@@ -78,9 +77,14 @@ async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: 
                 {"textDocument": {**document, "version": version}, "contentChanges": [change]},
             )
             if version % 200 == 0:
-                await editor.ask("textDocument/hover", {"textDocument": document, "position": {"line": 1, "character": 8}})
+                await editor.ask(
+                    "textDocument/hover", {"textDocument": document, "position": {"line": 1, "character": 8}}
+                )
             if version % 1000 == 0:
-                await editor.ask("textDocument/completion", {"textDocument": document, "position": {"line": 50, "character": 0}})
+                await editor.ask(
+                    "textDocument/completion",
+                    {"textDocument": document, "position": {"line": 50, "character": 0}},
+                )
 
     async def open_and_close(count: int, start: int) -> None:
         for number in range(start, start + count):
@@ -93,7 +97,10 @@ async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: 
             item = {"uri": other, "languageId": "javascript", "version": 1, "text": SCRIPT}
             editor.notify("textDocument/didOpen", {"textDocument": item})
             if number % 50 == 0:
-                await editor.ask("textDocument/hover", {"textDocument": {"uri": other}, "position": {"line": 0, "character": 0}})
+                await editor.ask(
+                    "textDocument/hover",
+                    {"textDocument": {"uri": other}, "position": {"line": 0, "character": 0}},
+                )
             editor.notify("textDocument/didClose", {"textDocument": {"uri": other}})
             if number % 10 == 0:
                 await asyncio.sleep(0)
@@ -108,6 +115,8 @@ async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: 
         assert len(editor.server.documents) == 1
         assert not list(workspace.iterdir())
         assert objects_after - objects < 500, f"{objects_after - objects} more objects"
-        assert resident_after - resident < 24 * MEBIBYTE, f"{(resident_after - resident) / MEBIBYTE:.0f} MiB more"
+        assert resident_after - resident < 24 * MEBIBYTE, (
+            f"{(resident_after - resident) / MEBIBYTE:.0f} MiB more"
+        )
     finally:
         await editor.server.close()

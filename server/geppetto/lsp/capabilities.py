@@ -30,6 +30,7 @@ def server_capabilities(client: JsonObject) -> JsonObject:
             "triggerCharacters": [".", '"', "'", "`", "/", "@", "<", "#", " ", "*"],
             "resolveProvider": True,
         },
+        "documentLinkProvider": {"resolveProvider": False},
         "hoverProvider": True,
         "signatureHelpProvider": {"triggerCharacters": ["(", ",", "<"], "retriggerCharacters": [")"]},
         "definitionProvider": True,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from pygls.lsp.server import LanguageServer
@@ -13,6 +13,7 @@ from geppetto.lsp.capabilities import pulls_diagnostics
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.params import document_uri
 from geppetto.lsp.protocol import GeppettoProtocol, Handler
+from geppetto.lsp.settings import EditorSettings
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.process import TypeScriptProcess
 
@@ -39,6 +40,7 @@ class GeppettoServer(LanguageServer):
         )
         self.rpc = cast(GeppettoProtocol, self.protocol)
         self.documents = Documents()
+        self.settings = EditorSettings()
         self.client: JsonObject = {}
         self.first_process = first_process
         self.finished = asyncio.Event()
@@ -71,6 +73,20 @@ class GeppettoServer(LanguageServer):
         document = self.documents.get(document_uri(params))
         return document if document is not None and document.is_script else None
 
+    def use_patterns(self, patterns: Sequence[str]) -> None:
+        """Other names are scripts from now on, of the open documents too."""
+        if self._backend is None:
+            self.documents.patterns = patterns
+            return
+        for document in self.documents:
+            self._backend.close_document(document.uri)
+        self.documents.reclassify(patterns)
+        self._backend.shadow.use_patterns(patterns)
+        self._backend.tell_configs_changed()
+        for document in self.documents:
+            self._backend.open(document)
+            self.documents_changed(document.uri)
+
     def show(self, kind: int, message: str) -> None:
         self.rpc.tell("window/showMessage", {"type": kind, "message": message})
 
@@ -86,9 +102,29 @@ class GeppettoServer(LanguageServer):
 
 def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoServer:
     """A server with all features, not yet connected. To be called inside of a running event loop."""
-    from geppetto.lsp.features import commands, diagnostics, lifecycle, passthrough, synchronisation
+    from geppetto.lsp.features import (
+        code_actions,
+        commands,
+        completion,
+        configuration,
+        diagnostics,
+        lifecycle,
+        links,
+        passthrough,
+        synchronisation,
+    )
 
     server = GeppettoServer(first_process)
-    for feature in (lifecycle, synchronisation, passthrough, diagnostics, commands):
+    for feature in (
+        lifecycle,
+        configuration,
+        synchronisation,
+        passthrough,
+        diagnostics,
+        code_actions,
+        completion,
+        links,
+        commands,
+    ):
         feature.register(server)
     return server

@@ -7,6 +7,7 @@ import json
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.errors import SERVER_CANCELLED, ResponseError
+from geppetto.lsp.features.findings import diagnostic_json, findings_in
 from geppetto.lsp.params import capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
@@ -39,16 +40,32 @@ def register(server: GeppettoServer) -> None:
 
 
 async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]:
-    """All diagnostics of a document."""
+    """All diagnostics of a document: TypeScript's that apply, and our own."""
     asked: JsonObject = {"textDocument": {"uri": document.uri}}
     try:
         answer = await server.backend.request("textDocument/diagnostic", asked)
+        found = await findings_in(server, document)
     except Unavailable:
         return []  # The user knows already: it was told when the TypeScript server was given up.
     items = answer.get("items") if isinstance(answer, dict) else None
+    own: list[JsonValue] = [diagnostic_json(server, document, finding) for finding in found]
     if not isinstance(items, list):
-        return []
-    return [item for item in items if isinstance(item, dict) and _applies(item, document)]
+        return own
+    said_better = {
+        (code, line)
+        for finding in found
+        for code in finding.replaces
+        for line in (document.text.position_at(finding.start).line,)
+    }
+    return own + [
+        item
+        for item in items
+        if isinstance(item, dict) and _applies(item, document) and _code_and_line(item) not in said_better
+    ]
+
+
+def _code_and_line(diagnostic: JsonObject) -> tuple[JsonValue, JsonValue]:
+    return diagnostic.get("code"), capability(diagnostic, "range.start.line")
 
 
 def _applies(diagnostic: JsonObject, document: Document) -> bool:

@@ -7,6 +7,7 @@ from geppetto import __version__
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.capabilities import server_capabilities
 from geppetto.lsp.documents.uris import path_of
+from geppetto.lsp.features import configuration
 from geppetto.lsp.params import as_list, as_object, as_string, capability
 from geppetto.lsp.server import ERROR, WARNING, GeppettoServer
 from geppetto.lsp.typescript.backend import Backend
@@ -23,6 +24,7 @@ _RESTART = "Start it again"
 def register(server: GeppettoServer) -> None:
     def initialize(params: JsonObject) -> JsonValue:
         server.client = _capabilities(params)
+        configuration.use(server, params.get("initializationOptions"))
         server.backend = _backend(server)
         for folder in _folders(params):
             server.backend.shadow.add_folder(folder)
@@ -36,6 +38,7 @@ def register(server: GeppettoServer) -> None:
     def initialized(params: JsonObject) -> JsonValue:
         if capability(server.client, "workspace.didChangeWatchedFiles.dynamicRegistration") is True:
             server.rpc.run_beside(_watch(server), "registering for file changes")
+        configuration.pull(server)
         return None
 
     def shutdown(params: JsonObject) -> JsonValue:

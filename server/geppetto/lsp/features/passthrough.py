@@ -1,8 +1,10 @@
 """The requests that the TypeScript server answers: passed on as JSON, with URIs translated and positions made real."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from geppetto.json_value import JsonObject
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Text
 from geppetto.lsp.params import as_list, as_position, as_range, position_json, range_json
 from geppetto.lsp.protocol import Answer
@@ -23,8 +25,10 @@ class Passed:
     is_of_document: bool = True
 
 
+COMPLETION = Passed("textDocument/completion", has_places=False)
+CODE_ACTION = Passed("textDocument/codeAction")
+
 PASSED = (
-    Passed("textDocument/completion", has_places=False),
     Passed("completionItem/resolve", is_of_document=False),
     Passed("textDocument/hover"),
     Passed("textDocument/signatureHelp"),
@@ -34,7 +38,6 @@ PASSED = (
     Passed("textDocument/references"),
     Passed("textDocument/documentHighlight", has_places=False),
     Passed("textDocument/documentSymbol"),
-    Passed("textDocument/codeAction"),
     Passed("textDocument/codeLens"),
     Passed("codeLens/resolve", is_of_document=False),
     Passed("textDocument/formatting", has_places=False),
@@ -65,12 +68,18 @@ def _register(server: GeppettoServer, passed: Passed) -> None:
     def handle(params: JsonObject) -> Answer:
         if passed.is_of_document:
             document = server.script_in(params)
-            if document is None:
-                return None
-            params = with_real_positions(params, document.text)
+            return None if document is None else pass_on(server, passed, params, document)
         return server.backend.request(passed.method, params, has_places=passed.has_places)
 
     server.on(passed.method, handle)
+
+
+def pass_on(
+    server: GeppettoServer, passed: Passed, params: JsonObject, document: Document
+) -> Awaitable[JsonValue]:
+    """Asks the TypeScript server about a document; sent before this returns."""
+    real = with_real_positions(params, document.text)
+    return server.backend.request(passed.method, real, has_places=passed.has_places)
 
 
 def with_real_positions(params: JsonObject, text: Text) -> JsonObject:

@@ -164,6 +164,10 @@ class Backend:
         for document in self._documents:
             self.open(document)
 
+    def tell_configs_changed(self) -> None:
+        """After the shadow's configurations have been written anew."""
+        self._tell_changed([project.config for project in self.shadow])
+
     # Questions
 
     def request(

@@ -1,0 +1,90 @@
+"""Completion: TypeScript's, and paths of images where a string names one."""
+
+import os
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+
+from geppetto.conversation.images import EXTENSIONS
+from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.documents.store import Document
+from geppetto.lsp.documents.text import Position, Range
+from geppetto.lsp.documents.uris import path_of
+from geppetto.lsp.features.passthrough import COMPLETION, pass_on
+from geppetto.lsp.lint.check import BackendDefinitions
+from geppetto.lsp.lint.images import METHODS, ImagePlace, image_places
+from geppetto.lsp.lint.tree import end_of, start_of, tree_of
+from geppetto.lsp.params import as_position, range_json
+from geppetto.lsp.protocol import Answer
+from geppetto.lsp.server import GeppettoServer
+
+_FILE, _FOLDER = 17, 19
+_MAX_ENTRIES = 500
+
+
+def register(server: GeppettoServer) -> None:
+    def handle(params: JsonObject) -> Answer:
+        document = server.script_in(params)
+        if document is None:
+            return None
+        position = document.text.clamp(as_position(params.get("position")))
+        theirs = pass_on(server, COMPLETION, params, document)
+        place = _image_at(document, position)
+        return theirs if place is None else _paths_or(server, document, position, place, theirs)
+
+    server.on(COMPLETION.method, handle)
+
+
+def _image_at(document: Document, position: Position) -> ImagePlace | None:
+    """The image that is named at a position. Most scripts name none, and are not parsed for it."""
+    if not any(method in str(document.text) for method in METHODS) or (tree := tree_of(document)) is None:
+        return None
+    offset = document.text.offset_at(position)
+    inside = (place for place in image_places(tree) if start_of(place.node) < offset < end_of(place.node))
+    return next(inside, None)
+
+
+async def _paths_or(
+    server: GeppettoServer,
+    document: Document,
+    position: Position,
+    place: ImagePlace,
+    theirs: Awaitable[JsonValue],
+) -> JsonValue:
+    answer = await theirs
+    script = path_of(document.uri)
+    if script is None or not await BackendDefinitions(server.backend).is_api(document, place.probe):
+        return answer
+    start = document.text.position_at(start_of(place.node) + 1)
+    typed = document.text.slice(Range(start, position))
+    folder, _, _ = typed.rpartition("/")
+    begun = document.text.position_at(
+        document.text.offset_at(position) - _units(typed[len(folder) + bool(folder) :])
+    )
+    end = document.text.position_at(end_of(place.node) - 1)
+    items = list(
+        _entries(Path(script).parent / (folder or ("/" if typed.startswith("/") else ".")), Range(begun, end))
+    )
+    return {"isIncomplete": False, "items": items}
+
+
+def _entries(folder: Path, span: Range) -> Iterator[JsonValue]:
+    """Folders, and images that models can read."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)[:_MAX_ENTRIES]
+    except (OSError, ValueError):
+        return
+    for entry in entries:
+        is_folder = entry.is_dir()
+        if entry.name.startswith(".") or not (is_folder or Path(entry.name).suffix.lower() in EXTENSIONS):
+            continue
+        item: JsonObject = {
+            "label": entry.name + ("/" if is_folder else ""),
+            "kind": _FOLDER if is_folder else _FILE,
+            "sortText": f"{'1' if is_folder else '0'}{entry.name}",
+            "textEdit": {"range": range_json(span), "newText": entry.name + ("/" if is_folder else "")},
+        }
+        yield item
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,80 @@
+"""All findings of a script: syntax suspects, types confirm."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from geppetto.json_value import JsonValue
+from geppetto.lsp.documents.store import Document
+from geppetto.lsp.documents.uris import path_of
+from geppetto.lsp.lint import images, names, streams
+from geppetto.lsp.lint.findings import Finding
+from geppetto.lsp.lint.rules import Severity
+from geppetto.lsp.lint.suppression import is_suppressed
+from geppetto.lsp.lint.tree import Tree, tree_of
+from geppetto.lsp.params import position_json
+from geppetto.lsp.typescript.backend import Backend
+
+_MAX_FINDINGS = 200
+
+
+class Definitions(Protocol):
+    """Tells whether a name in a script belongs to Geppetto's API."""
+
+    async def is_api(self, document: Document, offset: int) -> bool: ...
+
+
+class BackendDefinitions:
+    """Asks the TypeScript server where the name is defined."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._typings = {str(path) for path in backend.shadow.typings}
+
+    async def is_api(self, document: Document, offset: int) -> bool:
+        position = position_json(document.text.position_at(offset))
+        asked: JsonValue = {"textDocument": {"uri": document.uri}, "position": position}
+        answer = await self._backend.request("textDocument/definition", asked)
+        places = answer if isinstance(answer, list) else [answer]
+        return any(self._is_in_typings(place) for place in places)
+
+    def _is_in_typings(self, place: JsonValue) -> bool:
+        if not isinstance(place, dict):
+            return False
+        uri = place.get("targetUri", place.get("uri"))
+        return isinstance(uri, str) and path_of(uri) in self._typings
+
+
+async def check(
+    document: Document, definitions: Definitions, severities: Mapping[str, Severity | None]
+) -> list[Finding]:
+    """The findings in a document, in order, without those that a comment or the settings switch off.
+
+    Args:
+        severities: by code, where the settings say something; None is off.
+    """
+    tree = tree_of(document)
+    if tree is None:
+        return []
+    suspected = [
+        finding
+        for finding in _suspects(tree, _folder_of(document))
+        if severities.get(finding.rule.code, finding.rule.severity) is not None
+        and not is_suppressed(document.text, document.text.position_at(finding.start).line, finding.rule.code)
+    ][:_MAX_FINDINGS]
+    probes = sorted({finding.probe for finding in suspected})
+    confirmed = await asyncio.gather(*(definitions.is_api(document, probe) for probe in probes))
+    is_api = dict(zip(probes, confirmed, strict=True))
+    return sorted(
+        (finding for finding in suspected if is_api[finding.probe]), key=lambda finding: finding.start
+    )
+
+
+def _suspects(tree: Tree, folder: Path | None) -> list[Finding]:
+    return [*images.check(tree, folder), *names.check(tree), *streams.check(tree)]
+
+
+def _folder_of(document: Document) -> Path | None:
+    path = path_of(document.uri)
+    return Path(path).parent if path else None

@@ -1,0 +1,63 @@
+"""Names out of a fixed list: roles of messages, types of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.rules import UNKNOWN_EVENT, UNKNOWN_ROLE, Rule
+from geppetto.lsp.lint.tree import Tree, end_of, start_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+ROLES = ("system", "assistant", "user", "tool")
+EVENTS = ("start", "partial", "tool-call", "tool-result", "final", "error", "interrupt")
+
+_WITH_ROLE = ("addMessage", "AddMessage", "addMessageWithImage", "AddMessageWithImage")
+_WITH_EVENT = ("on", "once", "off")
+_NOT_ASSIGNABLE = frozenset({2345, 2769, 2820})
+_OTHER_WORDS = {
+    "ai": "assistant", "bot": "assistant", "model": "assistant", "human": "user", "developer": "system", "function": "tool",
+    "data": "partial", "delta": "partial", "token": "partial", "text": "partial", "end": "final", "finish": "final",
+    "done": "final", "result": "final", "cancel": "interrupt", "abort": "interrupt", "toolcall": "tool-call",
+    "toolresult": "tool-result", "fail": "error",
+}  # fmt: skip
+"""What other systems call them."""
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    for call in tree.calls_of(*_WITH_ROLE):
+        yield from _check(tree, UNKNOWN_ROLE, "role", ROLES, call.arguments[:1], call.method)
+    for call in tree.calls_of(*_WITH_EVENT):
+        yield from _check(tree, UNKNOWN_EVENT, "event", EVENTS, call.arguments[:1], call.method)
+
+
+def _check(
+    tree: Tree, rule: Rule, what: str, known: Sequence[str], arguments: list[Node], method: Node
+) -> Iterator[Finding]:
+    for node in arguments:
+        name = tree.string(node)
+        if name is None or name in known:
+            continue
+        meant = _meant(name, known)
+        hint = f' Did you mean "{meant}"?' if meant else ""
+        fixes: list[Fix] = []
+        if meant:
+            inside = Replacement(start_of(node) + 1, end_of(node) - 1, meant)
+            fixes.append(Fix(f'Change it to "{meant}"', (inside,)))
+        listed = ", ".join(f'"{each}"' for each in known)
+        message = f'There is no {what} "{name}".{hint} The {what}s are {listed}.'
+        yield Finding(
+            rule, start_of(node), end_of(node), message, start_of(method), tuple(fixes), _NOT_ASSIGNABLE
+        )
+
+
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    word = name.strip().lower().replace("_", "-")
+    other = _OTHER_WORDS.get(word.replace("-", ""))
+    if other in known:
+        return other
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), None)

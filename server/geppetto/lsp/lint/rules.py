@@ -1,0 +1,57 @@
+"""The rules: what Geppetto finds in scripts beyond TypeScript. Each has a page in `docs/rules/`."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """As the protocol numbers them."""
+
+    ERROR = 1
+    WARNING = 2
+    INFORMATION = 3
+    HINT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for.
+
+    Attributes:
+        code: the name users see, in diagnostics, settings and `// geppetto-ignore`.
+        severity: unless the settings say otherwise.
+    """
+
+    code: str
+    severity: Severity
+    summary: str
+
+
+IMAGE_MISSING = Rule("image-missing", Severity.ERROR, "An image file does not exist")
+IMAGE_UNSUPPORTED = Rule("image-unsupported", Severity.ERROR, "An image is not PNG, JPEG, WebP or GIF")
+IMAGE_TOO_LARGE = Rule("image-too-large", Severity.ERROR, "An image is larger than 20 MiB")
+UNKNOWN_ROLE = Rule("unknown-role", Severity.ERROR, "A message has a role that does not exist")
+UNKNOWN_EVENT = Rule("unknown-event", Severity.ERROR, "A handler waits for an event that does not exist")
+DEPRECATED_CALL = Rule(
+    "deprecated-call", Severity.WARNING, "A way to run a step that startStream has replaced"
+)
+STREAM_NOT_CONSUMED = Rule("stream-not-consumed", Severity.WARNING, "Nobody looks at a stream")
+FLOATING_PROMISE = Rule("floating-promise", Severity.WARNING, "Nobody waits for a promise")
+EMBEDDING_IN_LOOP = Rule(
+    "embedding-in-loop", Severity.INFORMATION, "Embeddings one by one where a batch would do"
+)
+
+RULES = {
+    rule.code: rule
+    for rule in (
+        IMAGE_MISSING,
+        IMAGE_UNSUPPORTED,
+        IMAGE_TOO_LARGE,
+        UNKNOWN_ROLE,
+        UNKNOWN_EVENT,
+        DEPRECATED_CALL,
+        STREAM_NOT_CONSUMED,
+        FLOATING_PROMISE,
+        EMBEDDING_IN_LOOP,
+    )
+}

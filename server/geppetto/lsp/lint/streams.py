@@ -1,0 +1,138 @@
+"""Streams and promises that are started and left alone, and older ways to run a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.rules import DEPRECATED_CALL, EMBEDDING_IN_LOOP, FLOATING_PROMISE, STREAM_NOT_CONSUMED
+from geppetto.lsp.lint.tree import Call, Tree, can_await, end_of, is_in_loop, start_of
+
+_STARTS = ("startStream", "startStreamAsync")
+_DEPRECATED = ("startAsync", "startBlocking", "startWithCallbacks")
+_PROMISES = ("finalText", "done", "generateEmbeddingAsync", "startAsync")
+_MAKE_TEXT = ("chatStep", "echoStep")
+_TYPESCRIPT_DEPRECATED = frozenset({6385, 6386, 6387})
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    for call in tree.calls_of(*_STARTS):
+        yield from _not_consumed(tree, call)
+    for call in tree.calls_of(*_DEPRECATED):
+        yield from _deprecated(tree, call)
+    for call in tree.calls_of(*_PROMISES):
+        yield from _floating(call)
+    for call in tree.calls_of("generateEmbeddingAsync"):
+        yield from _in_loop(call)
+
+
+def _not_consumed(tree: Tree, call: Call) -> Iterator[Finding]:
+    parent = call.node.parent
+    if parent is None or _has_handlers(tree, call):
+        return
+    if parent.type == "variable_declarator":
+        name = parent.child_by_field_name("name")
+        if name is None or name.type != "identifier" or tree.is_used(tree.text_of(name)):
+            return
+        how = f"{tree.text_of(name)} is never used"
+        fixes: tuple[Fix, ...] = ()
+    elif parent.type == "expression_statement":
+        how = "it is started and forgotten"
+        fixes = _awaited(call, ".finalText()")
+    else:
+        return
+    message = f"Nobody looks at this stream: {how}. Iterate it, give it handlers, or await its finalText()."
+    yield Finding(
+        STREAM_NOT_CONSUMED, start_of(call.method), end_of(call.method), message, start_of(call.method), fixes
+    )
+
+
+def _has_handlers(tree: Tree, call: Call) -> bool:
+    """Whether handlers may be in the options. What is not written out may hold some."""
+    if len(call.arguments) < 2:
+        return False
+    options = call.arguments[1]
+    if options.type != "object":
+        return True
+    for member in options.named_children:
+        key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
+        if member.type == "spread_element" or tree.text_of(key).startswith("on"):
+            return True
+    return False
+
+
+def _floating(call: Call) -> Iterator[Finding]:
+    parent = call.node.parent
+    if parent is None or parent.type != "expression_statement":
+        return
+    message = f"Nobody waits for {call.name}(): what it gives is lost, and an error in it ends the run. Put await before it."
+    yield Finding(
+        FLOATING_PROMISE,
+        start_of(call.method),
+        end_of(call.method),
+        message,
+        start_of(call.method),
+        _awaited(call),
+    )
+
+
+def _awaited(call: Call, after: str = "") -> tuple[Fix, ...]:
+    if not can_await(call.node):
+        return ()
+    replacements = [Replacement(start_of(call.node), start_of(call.node), "await ")]
+    if after:
+        replacements.append(Replacement(end_of(call.node), end_of(call.node), after))
+    return (Fix("Wait for it", tuple(replacements)),)
+
+
+def _in_loop(call: Call) -> Iterator[Finding]:
+    parent = call.node.parent
+    if parent is None or parent.type != "await_expression" or not is_in_loop(parent):
+        return
+    message = (
+        "Each round of the loop waits for one embedding. Start them together and await Promise.all(...): "
+        "they are sent as one batch."
+    )
+    yield Finding(
+        EMBEDDING_IN_LOOP, start_of(call.method), end_of(call.method), message, start_of(call.method)
+    )
+
+
+def _deprecated(tree: Tree, call: Call) -> Iterator[Finding]:
+    message = f"{call.name} is deprecated: it shows nothing until the end. Use startStream, or runWithEvents."
+    yield Finding(
+        DEPRECATED_CALL,
+        start_of(call.method),
+        end_of(call.method),
+        message,
+        start_of(call.method),
+        tuple(_migrations(tree, call)),
+        _TYPESCRIPT_DEPRECATED,
+    )
+
+
+def _migrations(tree: Tree, call: Call) -> Iterator[Fix]:
+    """Only where the new call does the same: the result left alone, or `[text] = …` of a step that makes text."""
+    if call.name == "startWithCallbacks" or not call.arguments:
+        return
+    whole, parent = call.node, call.node.parent
+    if call.name == "startAsync":
+        if parent is None or parent.type != "await_expression":
+            return
+        whole, parent = parent, parent.parent
+    elif not can_await(call.node):
+        return
+    if parent is None:
+        return
+    start, end = start_of(whole), end_of(call.node)
+    renamed = Replacement(start_of(call.method), end_of(call.method), "startStream")
+    awaited = () if call.name == "startAsync" else (Replacement(start, start, "await "),)
+    title = "Use startStream"
+    if parent.type == "expression_statement":
+        yield Fix(title, (*awaited, renamed, Replacement(end, end, ".done()")))
+    elif parent.type == "variable_declarator" and tree.text_of(call.receiver) in _MAKE_TEXT:
+        pattern = parent.child_by_field_name("name")
+        names = pattern.named_children if pattern is not None and pattern.type == "array_pattern" else []
+        if pattern is not None and len(names) == 1 and names[0].type == "identifier":
+            name = Replacement(start_of(pattern), end_of(pattern), tree.text_of(names[0]))
+            yield Fix(title, (name, *awaited, renamed, Replacement(end, end, ".finalText()")))

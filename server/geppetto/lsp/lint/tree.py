@@ -1,0 +1,128 @@
+"""A script's syntax as rules read it: calls of methods, strings, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from geppetto.lsp.documents.store import Document
+
+FUNCTIONS = frozenset(
+    {
+        "function_declaration",
+        "function_expression",
+        "arrow_function",
+        "method_definition",
+        "generator_function",
+        "generator_function_declaration",
+    }
+)
+LOOPS = frozenset({"for_statement", "for_in_statement", "while_statement", "do_statement"})
+MAX_UNITS = 1_000_000
+"""Longer scripts are not read: nobody wrote them by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call `receiver.method(...)`."""
+
+    node: Node
+    receiver: Node
+    method: Node
+    name: str
+    arguments: list[Node]
+
+
+class Tree:
+    """The syntax of one version of a script."""
+
+    def __init__(self, text: str, *, is_typescript: bool) -> None:
+        from geppetto.runtime.syntax import parse, walk
+
+        self._bytes = text.encode("utf-16-le", "surrogatepass")
+        self.root = parse(text, "typescript" if is_typescript else "javascript")
+        self.calls = [call for node in walk(self.root) if (call := self._call(node)) is not None]
+
+    def text_of(self, node: Node) -> str:
+        return self.text(node.start_byte // 2, node.end_byte // 2)
+
+    def text(self, start: int, end: int) -> str:
+        return self._bytes[2 * start : 2 * end].decode("utf-16-le", "replace")
+
+    def calls_of(self, *names: str) -> Iterator[Call]:
+        return (call for call in self.calls if call.name in names)
+
+    def string(self, node: Node) -> str | None:
+        """The value of a string literal that has neither escapes nor substitutions."""
+        if node.type not in ("string", "template_string"):
+            return None
+        if any(child.type in ("escape_sequence", "template_substitution") for child in node.named_children):
+            return None
+        return self.text_of(node)[1:-1]
+
+    def is_used(self, name: str) -> bool:
+        """Whether a name stands anywhere but where it is declared."""
+        from geppetto.runtime.syntax import walk
+
+        places = [
+            node
+            for node in walk(self.root)
+            if node.type in ("identifier", "shorthand_property_identifier") and self.text_of(node) == name
+        ]
+        return len(places) > 1
+
+    def _call(self, node: Node) -> Call | None:
+        if node.type != "call_expression":
+            return None
+        function = node.child_by_field_name("function")
+        arguments = node.child_by_field_name("arguments")
+        if function is None or arguments is None or function.type != "member_expression":
+            return None
+        receiver, method = function.child_by_field_name("object"), function.child_by_field_name("property")
+        if receiver is None or method is None or method.type != "property_identifier":
+            return None
+        given = [child for child in arguments.named_children if child.type != "comment"]
+        return Call(node, receiver, method, self.text_of(method), given)
+
+
+@lru_cache(maxsize=8)
+def tree_of(document: Document) -> Tree | None:
+    """The syntax of a document; None if it is too long to be read."""
+    if len(document.text) > MAX_UNITS:
+        return None
+    return Tree(str(document.text), is_typescript=document.is_typescript)
+
+
+def start_of(node: Node) -> int:
+    return node.start_byte // 2
+
+
+def end_of(node: Node) -> int:
+    return node.end_byte // 2
+
+
+def can_await(node: Node) -> bool:
+    """Whether `await` may stand at a node: at the top level, or in an async function."""
+    at = node.parent
+    while at is not None:
+        if at.type in FUNCTIONS:
+            return any(child.type == "async" for child in at.children)
+        if at.type in ("class_static_block", "class_body"):
+            return False
+        at = at.parent
+    return True
+
+
+def is_in_loop(node: Node) -> bool:
+    """Whether a node runs in every round of a loop of its own function."""
+    at, child = node.parent, node
+    while at is not None and at.type not in FUNCTIONS:
+        if at.type in LOOPS and at.child_by_field_name("body") == child:
+            return True
+        at, child = at.parent, at
+    return False

@@ -1,0 +1,249 @@
+"""The rules, on snippets: ⟦…⟧ marks what must be found, and nothing else may be. Types come from a real backend."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from geppetto.lsp.documents.store import Document, Documents
+from geppetto.lsp.documents.text import Position
+from geppetto.lsp.lint.check import BackendDefinitions, check
+from geppetto.lsp.lint.findings import Finding, Fix
+from geppetto.lsp.lint.rules import RULES, Severity
+from geppetto.lsp.typescript.backend import Backend
+from geppetto.lsp.typescript.shadow import Shadow
+from geppetto.resources import typings_path
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IDAT"
+
+
+class Linter:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.documents = Documents()
+        shadow = Shadow([typings_path()], self.documents.patterns)
+        shadow.add_folder(str(folder))
+        ignore = lambda *_: None  # noqa: E731
+        self.backend = Backend(
+            self.documents, shadow, on_restarted=ignore, on_failed=ignore, on_refresh=ignore
+        )
+        self.backend.start({})
+        self.count = 0
+
+    async def __call__(self, text: str, **severities: Severity | None) -> tuple[Document, list[Finding]]:
+        self.count += 1
+        uri = (self.folder / f"{self.count}.geppetto.js").as_uri()
+        document = self.documents.open(uri, "javascript", 1, text)
+        self.backend.open(document)
+        try:
+            return document, await check(document, BackendDefinitions(self.backend), severities)
+        finally:
+            self.backend.close_document(uri)
+            self.documents.close(uri)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def linter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Linter]:
+    folder = tmp_path_factory.mktemp("lint é")
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "cat 日.png").write_bytes(PNG)
+    (folder / "text.png").write_text("no picture")
+    (folder / "picture.bmp").write_bytes(b"BM")
+    with open(folder / "huge.png", "wb") as file:
+        file.write(PNG)
+        file.truncate(21 * 1024 * 1024)
+    linter = Linter(folder)
+    yield linter
+    await linter.backend.close()
+
+
+FOUND = {
+    "image-missing": [
+        'new Conversation().addMessageWithImage("user", "hi", ⟦"nowhere.png"⟧);',
+        'const c = new Conversation();\nc.AddMessageWithImage("user", "😀", ⟦`nowhere.png`⟧);',
+    ],
+    "image-unsupported": [
+        'new Conversation().addMessageWithImage("user", "hi", ⟦"text.png"⟧);',
+        'new Conversation().addMessageWithImage("user", "hi", ⟦"picture.bmp"⟧);',
+        'new Conversation().addMessageWithImage("user", "hi", ⟦"pictures"⟧);',
+        'new Conversation().addMessageWithImage("user", "hi", ⟦"ftp://example.org/x.png"⟧);',
+    ],
+    "image-too-large": ['new Conversation().addMessageWithImage("user", "hi", ⟦"huge.png"⟧);'],
+    "unknown-role": [
+        'new Conversation().addMessage(⟦"human"⟧, "hi");',
+        'const c = new Conversation();\nc.addMessage("user", "x");\nc.AddMessage(⟦"System"⟧, "😀");',
+        "new Conversation().addMessage(⟦''⟧, 'hi');",
+    ],
+    "unknown-event": [
+        'chatStep.startStream("hi").on(⟦"finl"⟧, () => {});',
+        'chatStep.startStream("hi").on("final", () => {}).once(⟦"data"⟧, () => {});',
+    ],
+    "deprecated-call": [
+        "await doubleStep.⟦startAsync⟧(21);",
+        "const [x] = doubleStep.⟦startBlocking⟧(21);\nx;",
+        "doubleStep.⟦startWithCallbacks⟧(21, {});",
+    ],
+    "stream-not-consumed": [
+        'chatStep.⟦startStream⟧("hi");',
+        'const stream = chatStep.⟦startStream⟧("hi");',
+        'chatStep.⟦startStream⟧("hi", { temperature: 1 });',
+        'const chat = new ChatStepFactory().newStep();\nchat.⟦startStream⟧("hi");',
+    ],
+    "floating-promise": [
+        'chatStep.startStream("hi").⟦finalText⟧();',
+        'embeddings.⟦generateEmbeddingAsync⟧("hi");',
+    ],
+    "embedding-in-loop": [
+        'for (const text of ["a", "b"]) {\n  await embeddings.⟦generateEmbeddingAsync⟧(text);\n}',
+        'let i = 0;\nwhile (i++ < 3) console.log(await embeddings.⟦generateEmbeddingAsync⟧("x"));',
+    ],
+}
+
+CLEAN = [
+    'new Conversation().addMessageWithImage("user", "hi", "pictures/cat 日.png");',
+    'new Conversation().addMessageWithImage("user", "hi", "https://example.org/nowhere.png");',
+    'const name = params.name ?? "";\nnew Conversation().addMessageWithImage("user", "hi", `${name}.png`);',
+    'new Conversation().addMessage("tool", "hi");',
+    'chatStep.startStream("hi").on("tool-call", () => {}).off("tool-call", () => {});',
+    'chatStep.startStream("hi", { onFinal() {} });\nconst o = {};\nchatStep.startStream("hi", o);',
+    'chatStep.startStream("hi", { ...params });',
+    'for await (const event of chatStep.startStream("hi")) console.log(event.type);',
+    'const stream = chatStep.startStream("hi");\nstream.on("final", () => {});',
+    'await chatStep.startStream("hi").finalText();',
+    'const text = chatStep.startStream("hi").finalText();\nawait text;',
+    'const all = ["a"].map((text) => embeddings.generateEmbeddingAsync(text));\nawait Promise.all(all);',
+    'for (const x of ["a"]) {\n  const f = async () => await embeddings.generateEmbeddingAsync(x);\n  f;\n}',
+]
+
+LOOK_ALIKES = [
+    'class Conversation { addMessage(role, text) {} addMessageWithImage(a, b, c) {} }\nnew Conversation().addMessage("boss", "x");\nnew Conversation().addMessageWithImage("x", "y", "nowhere.png");',
+    'const emitter = { on(name, handler) {} };\nemitter.on("data", () => {});',
+    'const player = { startStream(name) {}, startAsync() {}, done() {}, finalText() {} };\nplayer.startStream("x");\nplayer.startAsync();\nplayer.done();\nplayer.finalText();',
+    'function f(anything) { anything.on("data"); anything.startStream("x"); }\nf;',
+    "const embeddings = { async generateEmbeddingAsync() {} };\nembeddings.generateEmbeddingAsync();",
+    '// new Conversation().addMessage("boss", "x")\n"chatStep.startStream(1)";',
+]
+
+
+def marked(document: Document, findings: list[Finding]) -> str:
+    """The text with what was found marked."""
+    text = document.text
+    places = sorted(
+        {(finding.start, "⟦") for finding in findings} | {(finding.end, "⟧") for finding in findings},
+        reverse=True,
+    )
+    units = str(text).encode("utf-16-le")
+    for offset, mark in places:
+        units = units[: 2 * offset] + mark.encode("utf-16-le") + units[2 * offset :]
+    return units.decode("utf-16-le")
+
+
+@pytest.mark.parametrize(
+    ("code", "snippet"), [(code, snippet) for code, snippets in FOUND.items() for snippet in snippets]
+)
+async def test_found(linter: Linter, code: str, snippet: str) -> None:
+    document, findings = await linter(snippet.replace("⟦", "").replace("⟧", ""))
+    assert [finding.rule.code for finding in findings] == [code]
+    assert marked(document, findings) == snippet
+    assert findings[0].message
+
+
+async def test_every_rule_has_a_snippet_and_a_page() -> None:
+    assert set(FOUND) == set(RULES)
+    pages = Path(__file__).parents[2] / "docs" / "rules"
+    assert {page.stem for page in pages.glob("*.md")} - {"README"} == set(RULES)
+    for rule in RULES.values():
+        assert rule.summary in (pages / f"{rule.code}.md").read_text("utf-8")
+        assert f"({rule.code}.md)" in (pages / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("snippet", CLEAN + LOOK_ALIKES)
+async def test_left_alone(linter: Linter, snippet: str) -> None:
+    document, findings = await linter(snippet)
+    assert marked(document, findings) == snippet
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('new Conversation().addMessage("human", "hi");', 'new Conversation().addMessage("user", "hi");'),
+        (
+            'chatStep.startStream("😀").on("data", () => {});',
+            'chatStep.startStream("😀").on("partial", () => {});',
+        ),
+        ("await doubleStep.startAsync(21);", "await doubleStep.startStream(21).done();"),
+        ("doubleStep.startBlocking(21);", "await doubleStep.startStream(21).done();"),
+        (
+            'const [x] = await chatStep.startAsync("a");\nx;',
+            'const x = await chatStep.startStream("a").finalText();\nx;',
+        ),
+        (
+            'const [x] = chatStep.startBlocking("a");\nx;',
+            'const x = await chatStep.startStream("a").finalText();\nx;',
+        ),
+        ('chatStep.startStream("hi");', 'await chatStep.startStream("hi").finalText();'),
+        ('chatStep.startStream("hi").finalText();', 'await chatStep.startStream("hi").finalText();'),
+    ],
+)
+async def test_fixed(linter: Linter, before: str, after: str) -> None:
+    document, [finding] = await linter(before)
+    fixed = applied(document, finding.fixes[0])
+    assert fixed == after
+    again, findings = await linter(fixed)
+    assert not findings, marked(again, findings)
+
+
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        "function f() { doubleStep.startBlocking(21); }\nf();",
+        "const all = doubleStep.startBlocking(21);\nall;",
+        "const [x] = doubleStep.startBlocking(21);\nx;",
+        "doubleStep.startWithCallbacks(21, {});",
+        'new Conversation().addMessage("zzzzzzzz", "hi");',
+        'function f() { chatStep.startStream("hi"); }\nf();',
+    ],
+)
+async def test_not_fixed_where_it_would_change_what_happens(linter: Linter, snippet: str) -> None:
+    _, [finding] = await linter(snippet)
+    assert not finding.fixes
+
+
+def applied(document: Document, fix: Fix) -> str:
+    units = str(document.text).encode("utf-16-le")
+    for each in sorted(fix.replacements, key=lambda each: (each.start, each.end), reverse=True):
+        units = units[: 2 * each.start] + each.text.encode("utf-16-le") + units[2 * each.end :]
+    return units.decode("utf-16-le")
+
+
+@pytest.mark.parametrize(
+    ("snippet", "count"),
+    [
+        ('chatStep.startStream("hi"); // geppetto-ignore stream-not-consumed', 0),
+        ('// geppetto-ignore stream-not-consumed\nchatStep.startStream("hi");', 0),
+        ('// geppetto-ignore\nchatStep.startStream("hi");', 0),
+        ('// geppetto-ignore floating-promise, stream-not-consumed\nchatStep.startStream("hi");', 0),
+        ('// geppetto-ignore floating-promise\nchatStep.startStream("hi");', 1),
+        ('// geppetto-ignore stream-not-consumed\n\nchatStep.startStream("hi");', 1),
+        ('params; // geppetto-ignore stream-not-consumed\nchatStep.startStream("hi");', 1),
+    ],
+)
+async def test_suppressed(linter: Linter, snippet: str, count: int) -> None:
+    assert len((await linter(snippet))[1]) == count
+
+
+async def test_severities(linter: Linter) -> None:
+    assert (await linter('chatStep.startStream("hi");', **{"stream-not-consumed": None}))[1] == []
+
+
+async def test_a_long_script_in_pieces(linter: Linter) -> None:
+    """Half-typed code never raises."""
+    snippet = "\n".join(text for texts in FOUND.values() for text in texts).replace("⟦", "").replace("⟧", "")
+    for end in range(0, len(snippet), 37):
+        await asyncio.wait_for(linter(snippet[:end]), 20)
+    document, findings = await linter(snippet)
+    assert len(findings) > 10
+    assert document.text.position_at(findings[0].start) >= Position(0, 0)

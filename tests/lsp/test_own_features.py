@@ -1,0 +1,182 @@
+"""Geppetto's own layer as an editor sees it, over real stdio."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Connect = Callable[[], Awaitable[Any]]
+ABLE: dict[str, Any] = {
+    "textDocument": {
+        "diagnostic": {},
+        "codeAction": {
+            "codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}},
+            "isPreferredSupport": True,
+        },
+    },
+    "workspace": {"configuration": True, "diagnostics": {"refreshSupport": True}},
+}
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IDAT"
+
+
+async def diagnostics(client: Any, uri: str) -> list[dict[str, Any]]:
+    items = (await client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}}))["items"]
+    return [item for item in items if item["severity"] < 4]
+
+
+@pytest.fixture
+async def client(connect: Connect, workspace: Path) -> Any:
+    (workspace / "pictures").mkdir()
+    (workspace / "pictures" / "cat 日.png").write_bytes(PNG)
+    (workspace / "pictures" / "notes.txt").write_text("")
+    (workspace / "dog.JPG").write_bytes(PNG)
+    client = await connect()
+    await client.initialize(workspace, capabilities=ABLE)
+    return client
+
+
+async def test_one_diagnostic_where_typescript_says_the_same(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    text = 'const c = new Conversation();\nc.addMessage("human", "hi");\nchatStep.startStream("x").on("data", () => {});\nawait doubleStep.startAsync(2);\n'
+    client.open(uri, text)
+    found = await diagnostics(client, uri)
+    assert [item["code"] for item in found] == ["unknown-role", "unknown-event", "deprecated-call"]
+    report = await client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})
+    assert not [item for item in report["items"] if item["source"] != "geppetto"]
+    assert found[2]["tags"] == [2]
+
+
+async def test_quick_fixes_and_ignoring(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'if (true) {\n    new Conversation().addMessage("human", "hi");\n}\n')
+    span = {"start": {"line": 1, "character": 36}, "end": {"line": 1, "character": 36}}
+    params = {"textDocument": {"uri": uri}, "range": span, "context": {"diagnostics": []}}
+    fix, ignore = await client.ask("textDocument/codeAction", params)
+    assert fix["title"] == 'Change it to "user"' and fix["isPreferred"] and fix["kind"] == "quickfix"
+    assert fix["diagnostics"][0]["code"] == "unknown-role"
+    [edit] = fix["edit"]["changes"][uri]
+    assert edit["newText"] == "user" and edit["range"]["start"] == {"line": 1, "character": 35}
+    [edit] = ignore["edit"]["changes"][uri]
+    client.change(uri, 2, (1, 0, 1, 0, edit["newText"]))
+    # It was ours that is silent now: TypeScript has its own say about the type.
+    assert [item["source"] for item in await diagnostics(client, uri)] == ["ts"]
+    params["context"] = {"diagnostics": [], "only": ["source.organizeImports"]}
+    assert not [
+        action
+        for action in await client.ask("textDocument/codeAction", params)
+        if action["kind"] == "quickfix"
+    ]
+
+
+async def test_image_files_come_and_go(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'new Conversation().addMessageWithImage("user", "x", "new.png");\n')
+    assert [item["code"] for item in await diagnostics(client, uri)] == ["image-missing"]
+    (workspace / "new.png").write_bytes(PNG)
+    client.notify(
+        "workspace/didChangeWatchedFiles", {"changes": [{"uri": (workspace / "new.png").as_uri(), "type": 1}]}
+    )
+    await client.until(lambda: client.told_of("workspace/diagnostic/refresh") != [])
+    assert await diagnostics(client, uri) == []
+
+
+async def test_links_to_images(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    lines = [
+        "const c = new Conversation();",
+        'c.addMessageWithImage("user", "😀", "pictures/cat 日.png");',
+        'c.addMessageWithImage("user", "x", "https://example.org/x.png");',
+        'c.addMessageWithImage("user", "x", "nowhere.png");',
+        'const other = { addMessageWithImage(a, b, c) {} }; other.addMessageWithImage("", "", "dog.JPG");',
+    ]
+    client.open(uri, "\n".join(lines))
+    links = await client.ask("textDocument/documentLink", {"textDocument": {"uri": uri}})
+    assert [link["target"] for link in links] == [
+        (workspace / "pictures" / "cat 日.png").as_uri(),
+        "https://example.org/x.png",
+    ]
+    assert links[0]["range"] == {"start": {"line": 1, "character": 37}, "end": {"line": 1, "character": 55}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "labels", "replaced"),
+    [
+        ("", ["dog.JPG", "pictures/"], ""),
+        ("pictures/", ["cat 日.png"], ""),
+        ("./pictures/ca", ["cat 日.png"], "ca"),
+        ("nowhere/", [], ""),
+    ],
+)
+async def test_image_paths_are_completed(
+    client: Any, workspace: Path, typed: str, labels: list[str], replaced: str
+) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    before = f'new Conversation().addMessageWithImage("user", "x", "{typed}'
+    client.open(uri, before + '");')
+    position = {"line": 0, "character": len(before)}
+    result = await client.ask("textDocument/completion", {"textDocument": {"uri": uri}, "position": position})
+    assert [item["label"] for item in result["items"]] == labels
+    for item in result["items"]:
+        assert item["textEdit"]["range"]["start"]["character"] == len(before) - len(replaced)
+
+
+async def test_settings_of_the_editor(connect: Connect, workspace: Path) -> None:
+    client = await connect()
+    client.replies["workspace/configuration"] = [
+        {"rules": {"stream-not-consumed": "off", "strem": "off"}, "filePaterns": []}
+    ]
+    await client.initialize(workspace, capabilities=ABLE)
+    await client.until(lambda: len(client.told_of("window/showMessage")) == 2)
+    complaints = " ".join(message["message"] for message in client.told_of("window/showMessage"))
+    assert "filePatterns" in complaints and "strem" in complaints
+    uri, other = ((workspace / name).as_uri() for name in ("a.geppetto.js", "b.talk.js"))
+    client.open(uri, 'chatStep.startStream("x");\n')
+    client.open(other, 'chatStep.startStream("x");\n')
+    assert await diagnostics(client, uri) == []
+    client.replies["workspace/configuration"] = [
+        {"rules": {"stream-not-consumed": "error"}, "filePatterns": ["*.talk.js"]}
+    ]
+    client.told.clear()
+    client.notify("workspace/didChangeConfiguration", {"settings": None})
+    await client.until(lambda: client.told_of("workspace/diagnostic/refresh") != [])
+    assert [item["severity"] for item in await diagnostics(client, other)] == [1]
+    assert await diagnostics(client, uri) == [], "its name is no script's any more"
+
+
+async def test_settings_pushed_at_the_start(connect: Connect, workspace: Path) -> None:
+    client = await connect()
+    options = {"rules": {"stream-not-consumed": "information"}}
+    await client.initialize(
+        workspace, capabilities={"textDocument": {"diagnostic": {}}}, initializationOptions=options
+    )
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'chatStep.startStream("x");\n')
+    assert [item["severity"] for item in await diagnostics(client, uri)] == [3]
+    client.notify("workspace/didChangeConfiguration", {"settings": {"geppetto": {"rules": {}}}})
+    assert [item["severity"] for item in await diagnostics(client, uri)] == [2]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        5,
+        [],
+        {"rules": 5},
+        {"rules": {"stream-not-consumed": 5}},
+        {"filePatterns": 5},
+        {"filePatterns": [5, "a/b.js", "*.py"]},
+    ],
+)
+async def test_settings_that_make_no_sense(connect: Connect, workspace: Path, value: Any) -> None:
+    client = await connect()
+    await client.initialize(
+        workspace, capabilities={"textDocument": {"diagnostic": {}}}, initializationOptions=value
+    )
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'chatStep.startStream("x");\n')
+    assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"], json.dumps(
+        value
+    )
+    assert client.told_of("window/showMessage")
