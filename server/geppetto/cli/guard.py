@@ -10,7 +10,6 @@ POSIX only. On Windows, and with GEPPETTO_NO_GUARD set, scripts run in the comma
 
 import json
 import os
-import re
 import select
 import signal
 import sys
@@ -21,19 +20,15 @@ from typing import Final, Self, cast
 from geppetto.cli import exit_codes
 from geppetto.cli.guarded import Child, be_child
 from geppetto.cli.request import RunRequest
+from geppetto.runs.process import MemoryWatch, cause_of_death
 
 _MIB = 1024 * 1024
-_MEMORY_SLACK = 64 * _MIB
 _MEMORY_POLL_SECONDS = 0.05
-_NEAR = 0.6
-"""How much of its memory a process had when it was last measured, for its death to be blamed on that."""
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _DEADLINE_GRACE_SECONDS = 5.0
 """How much longer than its own time limit the child may take to end by itself."""
 _HINT_SECONDS = 3.0
 _TERMINATE_SECONDS = 5.0
 _DUMP_BYTES = 64 * 1024
-_OUT_OF_MEMORY = re.compile(rb"out of memory|Allocation failed|allocation failed", re.IGNORECASE)
 _POLITE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
 
 
@@ -51,16 +46,13 @@ class Guard:
         self._bounds = bounds
         self._dump_end = dump
         self._dump = b""
-        self._memory: int | None = None
-        self._resident = 0
-        self._unused = 0
-        self._is_near_limit = False
+        self._memory: MemoryWatch | None = None  # while it is watched
+        self._measured: MemoryWatch | None = None
         self._deadline: float | None = None
         self._kill_at: float | None = None
         self._hint_at: float | None = None
         self._killed_for: str | None = None
         self._signals = 0
-        self._statm: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,31 +115,20 @@ class Guard:
     def _told(self, lines: bytes) -> None:
         for line in lines.splitlines():  # each was written at once, and is short: none is ever cut
             facts = cast(dict[str, float | None], json.loads(line))
-            self._unused = facts.get("unused") or self._unused
             if (seconds := facts.get("seconds")) is not None:
                 self._deadline = time.monotonic() + seconds + _DEADLINE_GRACE_SECONDS
             if (memory := facts.get("memory")) is not None:
                 try:
-                    self._statm = os.open(f"/proc/{self._pid}/statm", os.O_RDONLY)
+                    self._memory = self._measured = MemoryWatch(self._pid, int(memory))
                 except OSError:
                     continue  # not Linux: RLIMIT_DATA is all there is
-                self._memory = int(memory)
-
-    def _measure(self, statm: int, memory: int) -> None:
-        fields = [int(field) * _PAGE for field in os.pread(statm, 200, 0).split()]
-        if len(fields) < 6 or not fields[0]:
-            return  # it is dead: keep what was measured last
-        _, resident, shared, _, _, data, *_ = fields
-        # What is resident and not a mapped file; and what is mapped for data, whether touched or not.
-        self._resident = resident - shared
-        self._is_near_limit = max(self._resident, data - self._unused) > memory * _NEAR
-        if self._resident > memory + _MEMORY_SLACK:
-            self._kill("memory")
+            if (unused := facts.get("unused")) is not None and self._memory is not None:
+                self._memory.unused = int(unused)
 
     def _keep_bounds(self) -> None:
         now = time.monotonic()
-        if self._memory is not None and self._statm is not None:
-            self._measure(self._statm, self._memory)
+        if self._memory is not None and self._memory.is_exceeded():
+            self._kill("memory")
         if self._deadline is not None and now >= self._deadline:
             self._kill("time")
         if self._kill_at is not None and now >= self._kill_at:
@@ -190,28 +171,33 @@ class Guard:
         if died in _POLITE:
             return exit_codes.CANCELLED
         self._show_dump()
-        if _OUT_OF_MEMORY.search(self._dump) or (died == signal.SIGTRAP and self._is_near_limit):
-            _say(
-                "the script ran out of heap memory, and V8 ended its process",
-                hint="--max-heap and --max-memory set the limits; keep less in memory at a time.",
-            )
-            return exit_codes.LIMIT
-        if died == signal.SIGKILL:
-            _say(
-                "the script's process was killed from outside (SIGKILL)",
-                hint="When the machine runs out of memory, the system does that; --max-memory stops a script earlier.",
-            )
-            return exit_codes.SCRIPT_ERROR
-        _say(
-            f"the JavaScript engine crashed ({died.name})",
-            hint="This is a bug in Geppetto or V8, not in the script. GEPPETTO_DEBUG=1 shows what V8 said.",
-        )
-        return exit_codes.SCRIPT_ERROR
+        was_near = self._measured is not None and self._measured.was_near()
+        match cause_of_death(died, self._dump, was_near_limit=was_near):
+            case "memory":
+                _say(
+                    "the script ran out of heap memory, and V8 ended its process",
+                    hint="--max-heap and --max-memory set the limits; keep less in memory at a time.",
+                )
+                return exit_codes.LIMIT
+            case "killed":
+                _say(
+                    f"the script's process was killed from outside ({died.name})",
+                    hint="When the machine runs out of memory, the system does that; "
+                    "--max-memory stops a script earlier.",
+                )
+                return exit_codes.SCRIPT_ERROR
+            case "crash":
+                _say(
+                    f"the JavaScript engine crashed ({died.name})",
+                    hint="This is a bug in Geppetto or V8, not in the script. "
+                    "GEPPETTO_DEBUG=1 shows what V8 said.",
+                )
+                return exit_codes.SCRIPT_ERROR
 
     def _killed(self) -> int:
         match self._killed_for:
             case "memory":
-                used = self._resident // _MIB
+                used = 0 if self._measured is None else self._measured.resident // _MIB
                 _say(
                     f"the script's process used {used} MiB of memory, more than it may",
                     hint="--max-memory sets the limit.",

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import NoReturn
 
 from geppetto.cli import exit_codes
 from geppetto.cli.request import RunRequest
+from geppetto.runs.process import bound_memory, die_with_parent, limit_data
 
 _V8_START = 1024 * 1024 * 1024
 """More than V8 maps for machine code and the like before a script has made anything."""
@@ -32,47 +32,30 @@ class Child:
             if not data:
                 return None
             received += data
-        _die_with_parent(self._requests)
+        _die_with_pipe(self._requests)
         return RunRequest.from_bytes(bytes(received))
 
     def begin(self, *, memory_bytes: int | None, seconds: float | None) -> None:
         """Bounds this process's memory, and asks the parent to keep both bounds."""
         self._memory = memory_bytes
         if memory_bytes is not None:
-            _limit_data(memory_bytes + _V8_START)
+            limit_data(memory_bytes + _V8_START)
         self._tell({"memory": memory_bytes, "seconds": seconds})
 
     def started(self) -> None:
         """Makes the bound exact: V8 has mapped much by now that it does not use, and RLIMIT_DATA counts it."""
-        if self._memory is None:
-            return
-        try:
-            with open("/proc/self/status", "rb") as status:
-                sizes = dict(re.findall(rb"^(VmData|RssAnon):\s+(\d+) kB", status.read(), re.MULTILINE))
-        except OSError:
-            return  # not Linux: the first bound stays
-        unused = (int(sizes[b"VmData"]) - int(sizes[b"RssAnon"])) * 1024
-        _limit_data(self._memory + unused)
-        self._tell({"unused": unused})
+        if self._memory is not None and (unused := bound_memory(self._memory)):
+            self._tell({"unused": unused})
 
     def _tell(self, facts: dict[str, float | None]) -> None:
         os.write(self._bounds, json.dumps(facts).encode() + b"\n")
-
-
-def _limit_data(size: int) -> None:
-    """Sets RLIMIT_DATA to some bytes, or to what the user's own hard limit leaves."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
 
 
 def be_child(work: Callable[[Child], int], child: Child, dump_end: int, parent: int) -> NoReturn:
     code = exit_codes.SCRIPT_ERROR
     try:
         _hide_native_errors(dump_end)
-        _die_by_kernel(parent)
+        die_with_parent(parent)
         code = work(child)
     except KeyboardInterrupt:
         code = exit_codes.CANCELLED
@@ -105,19 +88,7 @@ def _hide_native_errors(dump_end: int) -> None:
     )
 
 
-def _die_by_kernel(parent: int) -> None:
-    """Asks Linux to kill this process when its parent ends."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before we asked
-        os._exit(exit_codes.CANCELLED)
-
-
-def _die_with_parent(requests: int) -> None:
+def _die_with_pipe(requests: int) -> None:
     """Where the kernel does not see to it: the request's pipe closes when the parent ends."""
     if sys.platform == "linux":
         return
