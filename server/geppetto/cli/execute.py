@@ -4,19 +4,16 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from geppetto.cli import exit_codes
-from geppetto.cli.channel import Channel, is_same_file, to_descriptor
+from geppetto.cli.display import Screen, open_screen
 from geppetto.cli.errors import may_color, show, show_error
-from geppetto.cli.output import Display, LiveDisplay
 from geppetto.cli.request import RunRequest
-from geppetto.cli.spinner import Spinner
 from geppetto.errors import GeppettoError
 from geppetto.runtime.engine import RuntimeEngine
-from geppetto.runtime.limits import Limits
+from geppetto.runtime.limits import Limits, effective_limits
 from geppetto.runtime.modules import Script, source_from_bytes
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.setup import setup_standard
@@ -47,7 +44,7 @@ def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
         script = _script(request.script)
         root = _root(request, script)
         folder = script.path.resolve().parent if script.text is None else Path.cwd()
-        limits = _limits(request, folder)
+        limits = effective_limits(folder, request.profile, request.limits)
         if keeper is not None:
             keeper.begin(memory_bytes=limits.memory_bytes, seconds=limits.wall_seconds)
     except GeppettoError as error:
@@ -77,15 +74,22 @@ class _Session:
         self._limits = limits
         self._keeper = keeper
         self._loop: asyncio.AbstractEventLoop
-        self._out: Channel
         self._engine: RuntimeEngine
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
-        display, err = self._display()
-        colors = self._request.color and may_color(sys.stdout.isatty())
+        request = self._request
+        screen = open_screen(
+            self._interrupt,
+            events=request.events,
+            metadata=request.metadata,
+            show_streams=request.show_streams,
+            quiet=request.quiet,
+            color=request.color,
+        )
+        colors = request.color and may_color(sys.stdout.isatty())
         self._engine = RuntimeEngine(
-            root=self._root, limits=self._limits, output=display, params=self._request.params, colors=colors
+            root=self._root, limits=self._limits, output=screen.display, params=request.params, colors=colors
         )
         self._engine.add_setup_function(setup_standard(self._folder, self._request.profile))
         await self._engine.start()
@@ -95,34 +99,13 @@ class _Session:
         outcome = await self._engine.run(self._script)
         if not outcome.engine_lost:
             await self._engine.close()
-        display.finish()
-        code = self._report(outcome, err)
+        screen.display.finish()
+        code = self._report(outcome, screen)
         if outcome.engine_lost:
             # Its thread spins in V8 for ever, and Python's own end would wait for it.
             sys.stdout.flush()
             os._exit(code)
         return code
-
-    def _display(self) -> tuple[Display, Channel]:
-        """What shows the run, and where errors go. One channel serves both if they lead to the same place."""
-        loop, request = self._loop, self._request
-        stdout, stderr = sys.stdout.fileno(), sys.stderr.fileno()
-        self._out = out = Channel(to_descriptor(stdout), schedule=loop.call_soon, on_broken=self._interrupt)
-        err = out if is_same_file(stdout, stderr) else Channel(to_descriptor(stderr), schedule=loop.call_soon)
-        if request.events is not None:
-            from geppetto.cli.events_output import EventsDisplay
-
-            return EventsDisplay(
-                out, err, request.events, metadata=request.metadata, quiet=request.quiet
-            ), err
-        spinner = (
-            Spinner(out, loop.call_later) if os.isatty(stdout) and os.environ.get("TERM") != "dumb" else None
-        )
-        color = request.color and may_color(spinner is not None)
-        live = LiveDisplay(
-            out, err, show_streams=request.show_streams, quiet=request.quiet, spinner=spinner, color=color
-        )
-        return live, err
 
     def _interrupt(self) -> None:
         self._engine.interrupt()
@@ -141,13 +124,14 @@ class _Session:
     def _interrupt_from_signal(self, number: int, frame: object) -> None:
         self._loop.call_soon_threadsafe(self._interrupt)
 
-    def _report(self, outcome: RunOutcome, err: Channel) -> int:
+    def _report(self, outcome: RunOutcome, screen: Screen) -> int:
+        err = screen.err
         color = self._request.color and may_color(sys.stderr.isatty())
         for error in outcome.errors:
             err.end_line()
             err.write(error.render(color) + "\n")
         err.flush()
-        failure = self._out.error
+        failure = screen.out.error
         if failure is not None and not isinstance(failure, BrokenPipeError):
             show(f"the output cannot be written: {failure.strerror}.")
             return exit_codes.SCRIPT_ERROR
@@ -177,16 +161,3 @@ def _root(request: RunRequest, script: Script) -> Path:
         if (at / ".git").exists() or (at / "geppetto.toml").exists():
             return at
     return here if folder.is_relative_to(here) else folder
-
-
-def _limits(request: RunRequest, folder: Path) -> Limits:
-    """The defaults, then the settings', then the command line's."""
-    from geppetto.settings.find import is_configured
-
-    limits = Limits()
-    if request.profile is not None or is_configured(folder, os.environ):
-        from geppetto.settings.load import load_settings
-
-        configured = load_settings(folder, request.profile).steps.limits.model_dump()
-        limits = replace(limits, **{name: value for name, value in configured.items() if value is not None})
-    return replace(limits, **request.limits)
