@@ -135,3 +135,11 @@ def test_a_link_and_the_mode_stay(file: Path, tmp_path: Path) -> None:
     assert file.is_symlink()
     assert '"b"' in real.read_text()
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
+
+
+def test_a_price_is_set_as_a_whole(file: Path) -> None:
+    set_value(file, "prices.gpt-4.1", "{ input = 2, output = 8 }", kind="workspace")
+    price = load_settings(file.parent, env={}).steps.prices.by_model["gpt-4.1"]
+    assert (price.input, price.output, price.cached) == (2, 8, None)
+    with pytest.raises(SettingsError, match="should be a table"):
+        set_value(file, "prices.gpt-4.1", "cheap", kind="workspace")

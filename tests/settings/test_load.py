@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from geppetto.settings.load import Settings, load_settings
-from geppetto.settings.models import StepSettings
+from geppetto.settings.models import PriceSettings, StepSettings
 
 WORKSPACE = """\
 [chat]
@@ -284,3 +284,39 @@ def test_an_unknown_key_has_no_origin(workspace: Path) -> None:
     for key in ("chat.colour", "nothing", "chat", ""):
         with pytest.raises(KeyError):
             load_settings(workspace, env={}).origin_of(key)
+
+
+def test_deadlines_attempts_and_prices(workspace: Path) -> None:
+    """A model's price is one thing: the strongest place that tells it tells all of it."""
+    (workspace / "geppetto.toml").write_text(
+        """
+        [timeouts]
+        first_token = 900
+        [retries]
+        attempts = 1
+        [prices."gpt-4.1"]
+        input = 2
+        output = 8
+        cached = 0.5
+        [prices."qwen3:8b"]
+        input = 0
+        output = 0
+        [profiles.mine.prices."gpt-4.1"]
+        input = 3
+        output = 9
+        """
+    )
+    env = {"GEPPETTO_TIMEOUTS_IDLE": "1.5"}
+    settings = load_settings(workspace, "mine", env)
+    steps = settings.steps
+    assert (steps.timeouts.first_token, steps.timeouts.idle, steps.timeouts.total) == (900, 1.5, None)
+    assert (steps.retries.attempts, steps.retries.delay) == (1, None)
+    assert steps.prices.by_model == {
+        "gpt-4.1": PriceSettings(input=3, output=9),
+        "qwen3:8b": PriceSettings(input=0, output=0),
+    }
+    rows = {row.key: (row.value, row.origin.line) for row in settings.rows()}
+    assert rows["prices.gpt-4.1"] == ("input 3, output 9", 13)
+    assert rows["prices.qwen3:8b"] == ("input 0, output 0", 10)
+    assert rows["timeouts.first_token"] == ("900.0", 3)
+    assert str(settings.origin_of("prices.gpt-4.1")).startswith("profile mine (")

@@ -89,7 +89,7 @@ def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
 
     def layer(settings: StepSettings, prefix: KeyPath, origin: Callable[[int | None], Origin]) -> Layer:
         values = dict(leaves(settings))
-        origins = {key: origin(line_of(lines, (*prefix, *key.split(".")))) for key in values}
+        origins = {key: origin(line_of(lines, (*prefix, *key.split(".", 1)))) for key in values}
         return Layer(values, origins)
 
     return FileLayers(

@@ -29,7 +29,7 @@ from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.find import find_env_file, find_workspace_file, user_file
 from geppetto.settings.keychain import read_key
 from geppetto.settings.layers import Layer, Origin, check, fields_of
-from geppetto.settings.models import ServiceSettings, StepSettings
+from geppetto.settings.models import PriceSettings, ServiceSettings, StepSettings
 from geppetto.settings.problems import suggestion
 from geppetto.settings.trust import withhold_keys
 
@@ -66,14 +66,17 @@ class Settings:
     def origin_of(self, key: str) -> Origin:
         """Where a setting, such as `chat.model`, comes from; KeyError if there is no such setting."""
         section, _, name = key.partition(".")
-        if name not in fields_of(section):
+        if name not in self._names(section):
             raise KeyError(key)
         return self.origins.get(key, DEFAULT)
 
     def rows(self) -> list[Row]:
         """Every setting with its value and origin."""
-        keys = [(section, name) for section in StepSettings.model_fields for name in fields_of(section)]
+        keys = [(section, name) for section in StepSettings.model_fields for name in self._names(section)]
         return [self._row(section, name) for section, name in keys]
+
+    def _names(self, section: str) -> list[str]:
+        return sorted(self.steps.prices.by_model) if section == "prices" else fields_of(section)
 
     def _row(self, section: str, name: str) -> Row:
         settings: object = getattr(self.steps, section)
@@ -180,6 +183,9 @@ def _masked(value: object) -> str:
             return ""
         case SecretStr():
             return MASK
+        case PriceSettings():
+            said = value.model_dump(exclude_none=True)
+            return ", ".join(f"{name} {price:g}" for name, price in said.items())
         case tuple():
             return ", ".join(repr(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         case _:

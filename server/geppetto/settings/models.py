@@ -4,6 +4,7 @@ Each section is a table of `geppetto.toml` and a group of `GEPPETTO_SECTION_KEY`
 default, so that `StepSettings()` is what an empty machine has: chat by echo, embeddings by hashing.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -63,6 +64,8 @@ def _address(value: str) -> str:
 
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0)]
+Patience: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Dollars: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
 RoomOrNone: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_from_its_folder)]
@@ -137,9 +140,64 @@ class LimitsSettings(Section):
     output_bytes: Size | None = Field(default=None, description="What a script may print, such as 64MiB.")
     streams: Count | None = Field(default=None, description="Steps running at once.")
     tokens: Count | None = Field(default=None, description="Tokens of all steps together.")
-    cost_usd: Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)] | None = Field(
+    cost_usd: Dollars | None = Field(
         default=None, description="Money spent by all steps together, in US dollars."
     )
+
+
+class TimeoutsSettings(Section):
+    """How long to wait for a model service, in seconds. None leaves the default of the chat steps."""
+
+    connect: Patience | None = Field(default=None, description="Seconds for a connection to a service.")
+    first_token: Patience | None = Field(
+        default=None, description="Seconds until something of an answer arrives; models think."
+    )
+    idle: Patience | None = Field(
+        default=None, description="Seconds in which nothing at all arrives in the middle of an answer."
+    )
+    total: Patience | None = Field(
+        default=None, description="Seconds for one answer, with all attempts at it."
+    )
+
+
+class RetriesSettings(Section):
+    """How often to ask a model service again after a failure that may pass. None leaves the default."""
+
+    attempts: Count | None = Field(default=None, description="Requests in all; 1 never asks again.")
+    delay: Seconds | None = Field(
+        default=None, description="Seconds before the second attempt, doubled for each later one."
+    )
+    max_delay: Seconds | None = Field(default=None, description="No such wait is longer, in seconds.")
+    max_retry_after: Seconds | None = Field(
+        default=None,
+        description="Seconds that a service may ask to wait; if it asks for more, the step fails at once.",
+    )
+
+
+class PriceSettings(Section):
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: Dollars = Field(description="US dollars for a million tokens that are sent.")
+    output: Dollars = Field(description="US dollars for a million tokens of the answer.")
+    cached: Dollars | None = Field(
+        default=None, description="The same for input the service had in its cache; otherwise as input."
+    )
+    cache_write: Dollars | None = Field(
+        default=None, description="The same for input it wrote to its cache; otherwise as input."
+    )
+
+
+class PricesSettings(Section):
+    """Prices by the name of the model, as in `[prices."qwen3:8b"]`. They go before the built-in table."""
+
+    model_config = ConfigDict(extra="allow")
+
+    # The way pydantic gives the other keys a type.
+    __pydantic_extra__: dict[str, PriceSettings] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @property
+    def by_model(self) -> Mapping[str, PriceSettings]:
+        return self.__pydantic_extra__
 
 
 class ServiceSettings(Section):
@@ -182,6 +240,9 @@ class StepSettings(Section):
     chat: ChatSettings = ChatSettings()
     embeddings: EmbeddingsSettings = EmbeddingsSettings()
     limits: LimitsSettings = LimitsSettings()
+    timeouts: TimeoutsSettings = TimeoutsSettings()
+    retries: RetriesSettings = RetriesSettings()
+    prices: PricesSettings = PricesSettings()
     openai: ServiceSettings = ServiceSettings()
     claude: ServiceSettings = ServiceSettings()
     ollama: ServiceSettings = ServiceSettings()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from geppetto.settings.models import ServiceSettings, StepSettings
+from geppetto.settings.models import PriceSettings, PricesSettings, ServiceSettings, StepSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -46,6 +46,8 @@ def _message(details: "ErrorDetails", model: type[BaseModel]) -> str:
             word = details["input"]
             hint = suggestion(word, allowed) if isinstance(word, str) else ""
             return f"{_shown(details)} is not allowed; allowed: {', '.join(allowed)}{hint}"
+        case "missing":
+            return "is missing"
         case "model_type" | "dict_type":
             return f"should be a table, as in [{'.'.join(map(str, location))}]"
         case "byte_size" | "byte_size_unit":
@@ -60,6 +62,8 @@ def _keys_around(location: Location, model: type[BaseModel]) -> list[str]:
     if path[:1] == ["profiles"]:
         path, model = path[2:], StepSettings
     section = section_type(str(path[0])) if path else model
+    if section is PricesSettings and len(path) > 1:
+        section = PriceSettings
     return list((section or model).model_fields)
 
 

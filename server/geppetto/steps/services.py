@@ -1,10 +1,11 @@
-"""From the settings to the services: where they are, with the keys that may go there."""
+"""From the settings to the services: where they are, the keys that may go there, how patient to be, what they cost."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from geppetto.steps.chat.service import Service
+from geppetto.steps.chat.pricing import Price, Prices
+from geppetto.steps.chat.service import Retries, Service, Timeouts
 
 if TYPE_CHECKING:
     from geppetto.settings.models import ServiceName, ServiceSettings, StepSettings
@@ -31,3 +32,18 @@ def service_of(settings: StepSettings, name: ServiceName) -> Service:
     from geppetto.settings.keys import service_key
 
     return Service(address_of(settings, name), service_key(settings, name))
+
+
+def timeouts_of(settings: StepSettings) -> Timeouts:
+    """How long to wait for a service: as the settings say, otherwise the defaults."""
+    return Timeouts(**settings.timeouts.model_dump(exclude_none=True))
+
+
+def retries_of(settings: StepSettings) -> Retries:
+    """How often to ask again: as the settings say, otherwise the defaults."""
+    return Retries(**settings.retries.model_dump(exclude_none=True))
+
+
+def prices_of(settings: StepSettings) -> Prices:
+    """What models cost: as the settings say, otherwise by the built-in table."""
+    return Prices({model: Price(**price.model_dump()) for model, price in settings.prices.by_model.items()})
