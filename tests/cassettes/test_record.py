@@ -144,7 +144,8 @@ async def test_whatever_was_recorded_is_played(
 async def test_no_key_gets_into_a_cassette(tape: Path, workspace: Workspace) -> None:
     """The service says the key, whole and in pieces, and so does the script."""
     loaded = load_settings(workspace.folder, env={"OPENAI_API_KEY": KEY}).steps
-    recorder = Recorder(tape, lambda: known_keys(loaded))
+    recorder = Recorder(tape)
+    recorder.hide(known_keys(loaded))
     pieces = [KEY[n : n + 5] for n in range(0, len(KEY), 5)]
     async with Server([fake_openai.played(fake_openai.answer("Your key: ", *pieces, "!"))]) as server:
         service = Service(f"{server.address}/v1", KEY)

@@ -116,6 +116,9 @@ async def test_a_recording_of_a_replay_is_the_same_cassette(workspace: Workspace
         def embeddings(self, make):
             return self.player.embeddings(make)
 
+        def hide(self, keys):
+            self.recorder.hide(keys)
+
     again = tape.with_name("again.jsonl")
     both = Both()
     await workspace.run(both)

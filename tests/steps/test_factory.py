@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from geppetto.conversation.models import ChatMessage
 from geppetto.conversation.tree import Conversation
+from geppetto.settings.errors import SettingsError
+from geppetto.settings.load import load_settings
 from geppetto.settings.models import ChatSettings, StepSettings
 from geppetto.steps.chat.echo import EchoStep
 from geppetto.steps.chat.factory import ECHO_NOTICE, ScriptShelf, create_chat_step
@@ -101,7 +103,8 @@ async def test_options_are_taken_in_both_spellings(listener, tmp_path):
         ({"provider": "gemini"}, "the option provider is 'gemini': Input should be 'echo', 'scripted'"),
         ({"temperature": 3}, "the option temperature is 3: Input should be less than or equal to 2"),
         ({"provider": "scripted"}, "the scripted provider needs a `script`"),
-        ({"provider": "openai"}, "the provider openai is not available in this version; there are: echo, scripted"),
+        ({"provider": "openai", "seed": 1.5}, "the option seed is a whole number, not 1.5"),
+        ({"responseSchema": "x"}, "the option response_schema is a JSON schema, not 'x'"),
         ({"script": "none.yaml"}, "there is no script file"),
         ({"tools": "t"}, "the option tools is a list of names of tools, not 't'"),
         ({"tools": [1]}, "the option tools is a list of names of tools, not [1]"),
@@ -117,3 +120,29 @@ def test_options_that_are_wrong(options, message):
 
 def test_null_options_are_as_if_they_were_not_there():
     assert isinstance(create_chat_step(None, {"model": None, "script": None, "tools": None}), EchoStep)
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "address"),
+    [
+        ("openai", "openai", None),
+        ("claude", "claude", None),
+        ("ollama", "openai", "http://127.0.0.1:11434/v1"),
+    ],
+)
+def test_services_get_what_was_asked_for_and_their_key(provider, kind, address):
+    settings = StepSettings.model_validate({"openai": {"api_key": "sk-o"}, "claude": {"api_key": "sk-c"}})
+    step = create_chat_step(settings, {"provider": provider, "model": "m", "seed": 7, "responseSchema": {}})
+    assert (step.type, step.service.base_url) == (kind, address)
+    assert step.service.api_key == {"openai": "sk-o", "claude": "sk-c", "ollama": None}[provider]
+    assert (step.parameters.seed, step.parameters.response_schema) == (7, {})
+
+
+def test_a_key_does_not_go_where_the_workspace_sends_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "geppetto.toml").write_text('[openai]\nbase_url = "https://evil.example/v1"\n')
+    settings = load_settings(tmp_path, env={"OPENAI_API_KEY": "sk-planted-123"}).steps
+    with pytest.raises(SettingsError, match="gets none of your keys") as caught:
+        create_chat_step(settings, {"provider": "openai"})
+    assert "sk-planted-123" not in str(caught.value)

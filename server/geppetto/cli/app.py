@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.")
+config = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from, or change one.")
 
 
 @app.callback(invoke_without_command=True)
@@ -130,10 +130,53 @@ def config_show(
     """Print every setting with where it comes from; keys are masked."""
     from geppetto.settings.load import load_settings
 
-    rows = load_settings(folder, profile).rows()
+    settings = load_settings(folder, profile)
+    rows = settings.rows()
     width = max(len(row.key) for row in rows)
     for row in rows:
         typer.echo(f"{row.key:<{width}}  {row.value or '-'}  ({row.origin})")
+    for notice in settings.notices:
+        typer.echo(notice, err=True)
+
+
+@config.command("set")
+def config_set(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The setting, such as chat.model.")],
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="The value, as TOML or simply as text.")
+    ] = None,
+    user: Annotated[
+        bool, typer.Option("--user", help="In your own file. Default: in the workspace's.")
+    ] = False,
+    profile: Annotated[str | None, typer.Option(help="In this profile only.")] = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Take the setting out.")] = False,
+) -> None:
+    """Write one setting into a geppetto.toml; everything else in it stays.
+
+    A key, such as `openai.api_key`, is asked for, or read from standard input, and goes into the system's keychain.
+
+    - `geppetto config set chat.model gpt-5 --profile careful`
+    """
+    from geppetto.cli.settings import change_setting
+
+    typer.echo(change_setting(key, value, user=user, profile=profile, unset=unset))
+
+
+@app.command()
+def models(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder whose settings are used.")
+    ] = Path(),
+    provider: Annotated[
+        str | None, typer.Option(help="openai, claude or ollama. Default: the one of the settings.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Profile to use.")] = None,
+) -> None:
+    """Print the names of the models that a provider offers, one a line."""
+    from geppetto.cli.settings import offered_models
+
+    for name in offered_models(folder, provider, profile):
+        typer.echo(name)
 
 
 app.add_typer(config, name="config")

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from geppetto.json_value import JsonObject, JsonValue
 
 EventsForm: TypeAlias = Literal["jsonl", "text", "yaml"]
+Pace: TypeAlias = Literal["live", "fast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class RunRequest:
         show_streams: whether the text of streams is shown.
         quiet: whether everything that is not the script's own output is left out.
         color: whether colours may be used on a terminal.
+        record: the cassette to make of the run's steps.
+        replay: the cassette to play instead of asking models.
+        pace: how fast it is played.
     """
 
     script: str
@@ -36,6 +40,9 @@ class RunRequest:
     show_streams: bool = True
     quiet: bool = False
     color: bool = True
+    record: str | None = None
+    replay: str | None = None
+    pace: Pace = "fast"
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

@@ -12,6 +12,7 @@ Runner: TypeAlias = Callable[[RunRequest], int]
 
 _LIMITS = "Limits (none lifts one)"
 _OUTPUT = "Output"
+_CASSETTE = "Cassettes"
 
 
 def run(
@@ -68,6 +69,28 @@ def run(
         bool,
         typer.Option("--no-color", help="No colours; NO_COLOR=1 says the same.", rich_help_panel=_OUTPUT),
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep what the models are asked, and every event of their answers.",
+            rich_help_panel=_CASSETTE,
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Play what was recorded; no model is asked, no key is needed.",
+            rich_help_panel=_CASSETTE,
+        ),
+    ] = None,
+    pace: Annotated[
+        Literal["live", "fast"],
+        typer.Option(
+            help="With --replay: as fast as it was recorded, or as it goes.", rich_help_panel=_CASSETTE
+        ),
+    ] = "fast",
     timeout: Annotated[
         str | None,
         typer.Option(
@@ -129,8 +152,10 @@ def run(
     Ctrl-C interrupts the streams and lets the script finish; a second one kills it.
     Exit codes: 0 fine, 1 script error, 2 usage, 3 limit, 130 cancelled.
     """
-    from geppetto.cli.params import read_limits, read_params
+    from geppetto.cli.params import UsageError, read_limits, read_params
 
+    if record is not None and replay is not None:
+        raise UsageError("--record and --replay exclude each other.")
     limits = read_limits(
         {
             "--timeout": timeout,
@@ -156,6 +181,9 @@ def run(
             show_streams=not (no_stream or quiet),
             quiet=quiet,
             color=not no_color,
+            record=None if record is None else str(record),
+            replay=None if replay is None else str(replay),
+            pace=pace,
         )
     )
     raise typer.Exit(code)

@@ -7,7 +7,7 @@ A step written in Python becomes a global like this::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -37,6 +37,8 @@ class Cassette(Protocol):
     ) -> Step[Any, Any]: ...
 
     def embeddings(self, make: Callable[[], EmbeddingsProvider]) -> EmbeddingsProvider: ...
+
+    def hide(self, keys: Iterable[str]) -> None: ...
 
 
 def create_step_object(
@@ -282,7 +284,12 @@ def setup_standard(
             return None
         from geppetto.settings.load import load_settings
 
-        return load_settings(folder, chosen, env).steps
+        loaded = load_settings(folder, chosen, env).steps
+        if cassette is not None:
+            from geppetto.settings.keys import known_keys
+
+            cassette.hide(known_keys(loaded))
+        return loaded
 
     def settings(chosen: str | None) -> StepSettings | None:
         return load(profile if chosen is None else chosen)

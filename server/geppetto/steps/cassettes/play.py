@@ -5,7 +5,7 @@ import json
 from array import array
 from base64 import b64decode
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from sys import byteorder
 from typing import Any, cast
@@ -92,6 +92,9 @@ class Player:
             f"{self._path}: this request of {step} was not recorded; it differs from the nearest one in{lines}",
             hint=RECORD_AGAIN,
         )
+
+    def hide(self, keys: Iterable[str]) -> None:
+        """Nothing is written."""
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -29,17 +29,15 @@ class Recorder:
     the place of FILE; what was there before stays until then.
     """
 
-    def __init__(self, path: Path, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+    def __init__(self, path: Path) -> None:
         """
-        Args:
-            secrets: the keys that must not get into the file.
-
         Raises:
             CassetteError: the file cannot be written.
         """
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
-        self._scrubber = Scrubber(secrets)
+        self._secrets: set[str] = set()
+        self._scrubber = Scrubber(lambda: self._secrets)
         self._tapes: list[Tape] = []
         self._model: EmbeddingModel | None = None
         self._vectors: dict[str, list[float]] = {}
@@ -67,6 +65,10 @@ class Recorder:
     def embeddings(self, make: Callable[[], EmbeddingsProvider]) -> EmbeddingsProvider:
         """The provider, whose vectors are recorded."""
         return _RecordingEmbeddings(self, make())
+
+    def hide(self, keys: Iterable[str]) -> None:
+        """Keep these keys out of the file. To be told before a step can know them."""
+        self._secrets.update(keys)
 
     def begin(self, request: JsonObject) -> Tape:
         """A tape for a step that starts now."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.settings.models import ChatSettings, StepSettings
+from geppetto.settings.models import ChatSettings, ServiceName, StepSettings
 from geppetto.steps.chat.echo import EchoStep
 from geppetto.steps.chat.script import Script
 from geppetto.steps.chat.scripted import ScriptedStep, ScriptPlayer
@@ -21,7 +21,7 @@ ECHO_NOTICE = (
     "Set [chat] provider in geppetto.toml, or GEPPETTO_CHAT_PROVIDER, to choose one."
 )
 
-_OWN_OPTIONS = ("pace", "tools", "max_tool_rounds", "tool_timeout")
+_OWN_OPTIONS = ("pace", "tools", "max_tool_rounds", "tool_timeout", "seed", "response_schema")
 
 
 class ScriptShelf:
@@ -54,7 +54,7 @@ def create_chat_step(
         settings: None where nothing is configured: then echo answers, and `notice` is told when it does.
         options: for this step alone, over the settings; in camelCase or snake_case: those of the `[chat]` settings,
             `tools` (names of the tools to offer; all by default), `max_tool_rounds`, `tool_timeout` (seconds) and
-            `pace` (of a script). A `script` without a `provider` means the scripted one.
+            `pace` (of a script), `seed`, `response_schema` (JSON schema of the answer). A `script` without a `provider` means the scripted one.
         notice: called with a text for the user, when the step answers by unconfigured echo for the first time.
             Whoever makes many such steps shows it once.
         folder: what a relative `script` option is relative to.
@@ -71,6 +71,8 @@ def create_chat_step(
         top_p=chat.top_p,
         max_tokens=chat.max_tokens,
         stop=chat.stop,
+        seed=_seed(chosen.get("seed")),
+        response_schema=_schema(chosen.get("response_schema")),
         tools=_names(chosen.get("tools")),
         max_tool_rounds=_count(chosen, "max_tool_rounds", ChatParameters.max_tool_rounds),
         tool_timeout=_number(chosen, "tool_timeout"),
@@ -88,10 +90,22 @@ def create_chat_step(
             player = (scripts or ScriptShelf()).player(chat.script)
             delay = chat.delay if "delay" in chosen else None
             return ScriptedStep(player, parameters, pace=pace, delay=delay)
-        case provider:
-            raise _wrong(
-                f"the provider {provider} is not available in this version; there are: echo, scripted"
-            )
+        case "openai" | "ollama" | "claude" as name:
+            return _remote(name, settings or StepSettings(), parameters)
+
+
+def _remote(name: ServiceName, settings: StepSettings, parameters: ChatParameters) -> ChatStep:
+    """A step that asks a service. Knows the way there and the key to it; nothing is asked yet."""
+    from geppetto.steps.services import service_of
+
+    service = service_of(settings, name)
+    if name == "claude":
+        from geppetto.steps.chat.claude import ClaudeStep
+
+        return ClaudeStep(parameters, service)
+    from geppetto.steps.chat.openai import OpenAIStep
+
+    return OpenAIStep(parameters, service)
 
 
 def _snake_case(options: Mapping[str, JsonValue]) -> JsonObject:
@@ -138,6 +152,18 @@ def _number(chosen: JsonObject, name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise _wrong(f"the option {name} is a number from 0, not {value!r}")
     return float(value)
+
+
+def _seed(value: JsonValue) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise _wrong(f"the option seed is a whole number, not {value!r}")
+
+
+def _schema(value: JsonValue) -> JsonObject | None:
+    if value is None or isinstance(value, dict):
+        return value
+    raise _wrong(f"the option response_schema is a JSON schema, not {value!r}")
 
 
 def _count(chosen: JsonObject, name: str, default: int) -> int:
