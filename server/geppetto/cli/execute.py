@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from geppetto.cli import exit_codes
+from geppetto.cli.cassette import close_cassette, open_cassette
 from geppetto.cli.display import Screen, open_screen
 from geppetto.cli.errors import may_color, show, show_error
 from geppetto.cli.request import RunRequest
@@ -16,6 +17,7 @@ from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits, effective_limits
 from geppetto.runtime.modules import Script, source_from_bytes
 from geppetto.runtime.outcome import RunOutcome
+from geppetto.runtime.output import Notice
 from geppetto.runtime.setup import setup_standard
 
 _EXIT_CODES = {
@@ -91,7 +93,8 @@ class _Session:
         self._engine = RuntimeEngine(
             root=self._root, limits=self._limits, output=screen.display, params=request.params, colors=colors
         )
-        self._engine.add_setup_function(setup_standard(self._folder, self._request.profile))
+        cassette = open_cassette(request)
+        self._engine.add_setup_function(setup_standard(self._folder, request.profile, cassette=cassette))
         await self._engine.start()
         if self._keeper is not None:
             self._keeper.started()
@@ -99,6 +102,9 @@ class _Session:
         outcome = await self._engine.run(self._script)
         if not outcome.engine_lost:
             await self._engine.close()
+            await _close_connections()
+        if cassette is not None and (said := close_cassette(cassette)):
+            screen.display(Notice(said))
         screen.display.finish()
         code = self._report(outcome, screen)
         if outcome.engine_lost:
@@ -136,6 +142,12 @@ class _Session:
             show(f"the output cannot be written: {failure.strerror}.")
             return exit_codes.SCRIPT_ERROR
         return _EXIT_CODES[outcome.kind]
+
+
+async def _close_connections() -> None:
+    """Closes the connections to model services, if there can be any."""
+    if clients := sys.modules.get("geppetto.steps.chat.clients"):
+        await clients.shared_clients.aclose()
 
 
 def _script(name: str) -> Script:
