@@ -35,9 +35,10 @@ class Talk(Step[int, str]):
 
 @dataclass(frozen=True)
 class Timed:
-    """A script that ran well: seconds, and what its last console line said as JSON."""
+    """A script that ran well: seconds, processor seconds, and what its last console line said as JSON."""
 
     seconds: float
+    cpu_seconds: float
     said: JsonValue
 
 
@@ -57,13 +58,13 @@ async def run_script(warm_up: str, text: str, router: EventRouter | None = None)
         engine = RuntimeEngine(router, root=Path(folder), limits=limits, output=output)
         engine.add_setup_function(setup)
         async with engine:
-            seconds = 0.0
+            seconds = cpu_seconds = 0.0
             for source in (warm_up, text):
                 path = Path(folder) / "main.geppetto.js"
                 path.write_text(source, "utf-8")
-                started = time.perf_counter()
+                started, cpu_started = time.perf_counter(), time.process_time()
                 outcome = await engine.run(Script(path))
-                seconds = time.perf_counter() - started
+                seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
                 if outcome.kind != "ok":
                     raise RuntimeError("\n".join(error.render() for error in outcome.errors))
-    return Timed(seconds, json.loads(printed[-1]))
+    return Timed(seconds, cpu_seconds, json.loads(printed[-1]))

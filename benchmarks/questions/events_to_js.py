@@ -3,7 +3,7 @@
 import asyncio
 
 from benchmarks.engines import DELTA, run_script
-from benchmarks.harness import Bench, Row
+from benchmarks.harness import Bench, Row, Series
 
 TITLE = "How many events a second reach a script from a step written in Python?"
 
@@ -31,7 +31,11 @@ _READERS = {
 
 
 def measure(bench: Bench) -> list[Row]:
-    def rate(reader: str) -> float:
+    cost: dict[str, list[float]] = {name: [] for name in _READERS}
+
+    def rate(name: str) -> float:
+        reader = _READERS[name]
+
         def text(count: int) -> str:
             return "let events = 0, units = 0;\n" + reader.replace("COUNT", f"{count}")
 
@@ -39,9 +43,19 @@ def measure(bench: Bench) -> list[Row]:
         expected = [EVENTS + 2, EVENTS * len(DELTA)]
         if timed.said != expected:
             raise RuntimeError(f"the script saw {timed.said} and not {expected}")
+        cost[name].append(timed.cpu_seconds / (EVENTS + 2) * 1e6)
         return (EVENTS + 2) / timed.seconds
 
-    rates = bench.take_turns(
-        {name: lambda reader=reader: rate(reader) for name, reader in _READERS.items()}, warm_up=0
-    )
-    return [Row(name, "events/s", series, ">= 50000", "aim 100 000") for name, series in rates.items()]
+    rates = bench.take_turns({name: lambda name=name: rate(name) for name in _READERS}, warm_up=0)
+    return [
+        *(Row(name, "events/s", rates[name], ">= 50000", "aim 100 000") for name in _READERS),
+        *(
+            Row(
+                f"{name}, processor time",
+                "µs/event",
+                Series(tuple(cost[name])),
+                note="Python's and V8's threads",
+            )
+            for name in _READERS
+        ),
+    ]
