@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geppetto.cli.run_command import run
+from geppetto.cli.runs_command import runs
 
 app = typer.Typer(
     name="geppetto",
@@ -180,3 +181,4 @@ def models(
 
 
 app.add_typer(config, name="config")
+app.add_typer(runs, name="runs")

@@ -20,13 +20,6 @@ from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import Notice
 from geppetto.runtime.setup import setup_standard
 
-_EXIT_CODES = {
-    "ok": exit_codes.OK,
-    "error": exit_codes.SCRIPT_ERROR,
-    "limit": exit_codes.LIMIT,
-    "cancelled": exit_codes.CANCELLED,
-}
-
 
 class Keeper(Protocol):
     """Who keeps the limits that belong to the process and not to the script."""
@@ -141,7 +134,7 @@ class _Session:
         if failure is not None and not isinstance(failure, BrokenPipeError):
             show(f"the output cannot be written: {failure.strerror}.")
             return exit_codes.SCRIPT_ERROR
-        return _EXIT_CODES[outcome.kind]
+        return exit_codes.OF_OUTCOME[outcome.kind]
 
 
 async def _close_connections() -> None:

@@ -11,3 +11,6 @@ LIMIT: Final = 3
 """A limit stopped the script."""
 CANCELLED: Final = 130
 """Somebody stopped the script: Ctrl-C, SIGTERM, or a reader that closed the pipe."""
+
+OF_OUTCOME: Final = {"ok": OK, "error": SCRIPT_ERROR, "limit": LIMIT, "cancelled": CANCELLED}
+"""By how a run ended."""

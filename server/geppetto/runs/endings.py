@@ -13,7 +13,7 @@ def end_of(outcome: RunOutcome) -> EndEvent:
     return EndEvent(
         outcome=outcome.kind,
         errors=tuple(map(run_error, outcome.errors)),
-        seconds=outcome.seconds,
+        seconds=round(outcome.seconds, 6),
         steps=outcome.steps,
         input_tokens=outcome.input_tokens,
         output_tokens=outcome.output_tokens,

@@ -85,11 +85,11 @@ class RunRecord:
     """The record of one run. Nothing is read before it is asked for."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     @property
     def run_id(self) -> str:
-        return self._path.name.removesuffix(SUFFIX)
+        return self.path.name.removesuffix(SUFFIX)
 
     def head(self) -> RecordHead:
         """What ran.
@@ -99,6 +99,15 @@ class RunRecord:
         """
         with self._open() as lines:
             return self._head(lines.readline())
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line as it stands.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        with self._open() as lines:
+            yield from lines
 
     def events(self) -> Iterator[RecordedEvent]:
         """Every event in order, read as it is taken; a last line that was cut off is left out.
@@ -115,9 +124,7 @@ class RunRecord:
                     fields = json.loads(line)
                     yield RecordedEvent(float(fields["at"]), run_event.validate_python(fields["event"]))
                 except (ValueError, KeyError, TypeError) as error:
-                    raise RecordError(
-                        f"{self._path}:{number} is no line of a run's record: {error}"
-                    ) from None
+                    raise RecordError(f"{self.path}:{number} is no line of a run's record: {error}") from None
 
     def summary(self) -> RunSummary:
         """The record in one line.
@@ -142,7 +149,7 @@ class RunRecord:
             output_tokens=0 if end is None else end.output_tokens,
             cost_usd=None if end is None else end.cost_usd,
             error=error,
-            bytes=self._path.stat().st_size,
+            bytes=self.path.stat().st_size,
         )
 
     def end(self) -> EndEvent | None:
@@ -155,6 +162,13 @@ class RunRecord:
             return None
         return event if isinstance(event, EndEvent) else None
 
+    def goes_on(self) -> bool:
+        """Whether its run has not ended, as far as can be told."""
+        try:
+            return self.end() is None and is_alive(self.head().pid)
+        except RecordError:
+            return False
+
     def remove(self) -> None:
         """Deletes the record.
 
@@ -162,21 +176,21 @@ class RunRecord:
             RecordError: it cannot be deleted.
         """
         try:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
         except OSError as error:
-            raise RecordError(f"{self._path} cannot be removed: {error.strerror}") from None
+            raise RecordError(f"{self.path} cannot be removed: {error.strerror}") from None
 
     def _open(self) -> BinaryIO:
         try:
-            return self._path.open("rb")
+            return self.path.open("rb")
         except OSError as error:
-            raise RecordError(f"{self._path} cannot be read: {error.strerror}") from None
+            raise RecordError(f"{self.path} cannot be read: {error.strerror}") from None
 
     def _head(self, line: bytes) -> RecordHead:
         try:
             return RecordHead.model_validate_json(line)
         except ValidationError:
-            raise RecordError(f"{self._path} is no record of a run") from None
+            raise RecordError(f"{self.path} is no record of a run") from None
 
     def _last_line(self) -> bytes:
         with self._open() as file:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Container
 from pathlib import Path
 
-from geppetto.runs.records import SUFFIX, RecordError, RunRecord, RunSummary, is_alive
+from geppetto.runs.records import SUFFIX, RecordError, RunRecord, RunSummary
 
 STATE_VARIABLE = "GEPPETTO_STATE_DIR"
 KEPT_RECORDS = 200
@@ -61,10 +61,12 @@ class RecordStore:
         """Every record, newest first."""
         return [RunRecord(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), reverse=True)]
 
-    def summaries(self) -> list[RunSummary]:
-        """Every record that can be read, newest first."""
+    def summaries(self, count: int | None = None) -> list[RunSummary]:
+        """The records that can be read, newest first, or only so many of them."""
         found: list[RunSummary] = []
         for record in self.records():
+            if len(found) == count:
+                break
             with contextlib.suppress(
                 RecordError, FileNotFoundError
             ):  # another process may remove it meanwhile
@@ -111,14 +113,7 @@ class RecordStore:
                 size += self.path(record.run_id).stat().st_size
                 if number < self._keep and size <= self._keep_bytes:
                     continue
-                if record.run_id not in spare and not _goes_on(record):
+                if record.run_id not in spare and not record.goes_on():
                     record.remove()
             except (OSError, RecordError):
                 continue  # removed by another process, or not ours to remove
-
-
-def _goes_on(record: RunRecord) -> bool:
-    try:
-        return record.end() is None and is_alive(record.head().pid)
-    except RecordError:
-        return False
