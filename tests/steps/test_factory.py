@@ -131,11 +131,20 @@ def test_null_options_are_as_if_they_were_not_there():
     ],
 )
 def test_services_get_what_was_asked_for_and_their_key(provider, kind, address):
-    settings = StepSettings.model_validate({"openai": {"api_key": "sk-o"}, "claude": {"api_key": "sk-c"}})
+    settings = StepSettings.model_validate(
+        {
+            "openai": {"api_key": "sk-o"},
+            "claude": {"api_key": "sk-c"},
+            "timeouts": {"idle": 5},
+            "retries": {"attempts": 2},
+            "prices": {"m": {"input": 1, "output": 2}},
+        }
+    )
     step = create_chat_step(settings, {"provider": provider, "model": "m", "seed": 7, "responseSchema": {}})
     assert (step.type, step.service.base_url) == (kind, address)
     assert step.service.api_key == {"openai": "sk-o", "claude": "sk-c", "ollama": None}[provider]
     assert (step.parameters.seed, step.parameters.response_schema) == (7, {})
+    assert (step.timeouts.idle, step.retries.attempts, step.prices.of("m").output) == (5, 2, 2)
 
 
 def test_a_key_does_not_go_where_the_workspace_sends_it(tmp_path, monkeypatch):

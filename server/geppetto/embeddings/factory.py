@@ -69,7 +69,7 @@ def _local(settings: StepSettings) -> EmbeddingsProvider:
 
 def _service(name: ServiceName, settings: StepSettings) -> EmbeddingsProvider:
     from geppetto.embeddings.openai import OpenAIEmbeddings
-    from geppetto.steps.services import address_of, service_of
+    from geppetto.steps.services import address_of, retries_of, service_of
 
     chosen = settings.embeddings
     model = chosen.model or DEFAULT_MODELS[name]
@@ -84,6 +84,7 @@ def _service(name: ServiceName, settings: StepSettings) -> EmbeddingsProvider:
         EmbeddingModel(model, dimensions),
         partial(service_of, settings, name),
         shortened=plain in CAN_BE_SHORTENED and dimensions != DIMENSIONS[plain],
+        retries=retries_of(settings),
     )
     if not chosen.disk_cache_size:
         return provider

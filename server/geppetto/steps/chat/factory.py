@@ -96,16 +96,19 @@ def create_chat_step(
 
 def _remote(name: ServiceName, settings: StepSettings, parameters: ChatParameters) -> ChatStep:
     """A step that asks a service. Knows the way there and the key to it; nothing is asked yet."""
-    from geppetto.steps.services import service_of
+    from geppetto.steps.services import prices_of, retries_of, service_of, timeouts_of
 
-    service = service_of(settings, name)
     if name == "claude":
-        from geppetto.steps.chat.claude import ClaudeStep
-
-        return ClaudeStep(parameters, service)
-    from geppetto.steps.chat.openai import OpenAIStep
-
-    return OpenAIStep(parameters, service)
+        from geppetto.steps.chat.claude import ClaudeStep as Vendor
+    else:
+        from geppetto.steps.chat.openai import OpenAIStep as Vendor
+    return Vendor(
+        parameters,
+        service_of(settings, name),
+        timeouts=timeouts_of(settings),
+        retries=retries_of(settings),
+        prices=prices_of(settings),
+    )
 
 
 def _snake_case(options: Mapping[str, JsonValue]) -> JsonObject:
