@@ -64,6 +64,7 @@ class RawClient:
         self._reader = asyncio.create_task(self._read())
         self._stderr = asyncio.create_task(self._read_stderr())
         self.stderr = ""
+        self._offer: Any = None
 
     async def _read(self) -> None:
         assert self.process.stdout
@@ -72,7 +73,9 @@ class RawClient:
             while (await self.process.stdout.readline()).strip():
                 pass
             message = json.loads(await self.process.stdout.readexactly(length))
-            if "method" in message and "id" in message:
+            if message.get("method") == "window/showMessageRequest":
+                self._offer = message["id"]
+            elif "method" in message and "id" in message:
                 self.send(
                     {"jsonrpc": "2.0", "id": message["id"], "result": self.replies.get(message["method"])}
                 )
@@ -84,6 +87,10 @@ class RawClient:
                 self._news.notify_all()
         async with self._news:
             self._news.notify_all()
+
+    def choose(self, title: str) -> None:
+        """Clicks a button of the last message that has some."""
+        self.send({"jsonrpc": "2.0", "id": self._offer, "result": {"title": title}})
 
     async def _read_stderr(self) -> None:
         assert self.process.stderr

@@ -111,7 +111,6 @@ async def test_a_backend_that_keeps_dying(connect: Connect, workspace: Path) -> 
     await client.initialize(workspace)
     uri = (workspace / "a.geppetto.js").as_uri()
     client.open(uri, SCRIPT)
-    client.replies["window/showMessageRequest"] = {"title": "Start it again"}
 
     def has_child() -> bool:
         return bool(psutil.Process(client.process.pid).children())
@@ -126,9 +125,14 @@ async def test_a_backend_that_keeps_dying(connect: Connect, workspace: Path) -> 
             await asyncio.sleep(0.05)
     [offer] = client.told_of("window/showMessageRequest")
     assert offer["actions"] == [{"title": "Start it again"}]
+    hover = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 8}}
+    assert await client.ask("textDocument/hover", hover) is None, "an error for each would be shown for each"
+    assert await client.pull(uri) == []
+    client.choose("Start it again")
     async with asyncio.timeout(20):
         while await client.pull(uri) != NOTHING:
             await asyncio.sleep(0.1)
+    assert await client.ask("textDocument/hover", hover)
 
 
 async def test_the_command_starts_it_again(connect: Connect, workspace: Path) -> None:

@@ -44,9 +44,9 @@ async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]
     asked: JsonObject = {"textDocument": {"uri": document.uri}}
     try:
         answer = await server.backend.request("textDocument/diagnostic", asked)
-        found = await findings_in(server, document)
     except Unavailable:
         return []  # The user knows already: it was told when the TypeScript server was given up.
+    found = await findings_in(server, document)
     items = answer.get("items") if isinstance(answer, dict) else None
     own: list[JsonValue] = [diagnostic_json(server, document, finding) for finding in found]
     if not isinstance(items, list):

@@ -1,5 +1,6 @@
 """The requests that the TypeScript server answers: passed on as JSON, with URIs translated and positions made real."""
 
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from geppetto.lsp.documents.text import Text
 from geppetto.lsp.params import as_list, as_position, as_range, position_json, range_json
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
+from geppetto.lsp.typescript.backend import Unavailable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def _register(server: GeppettoServer, passed: Passed) -> None:
         if passed.is_of_document:
             document = server.script_in(params)
             return None if document is None else pass_on(server, passed, params, document)
-        return server.backend.request(passed.method, params, has_places=passed.has_places)
+        return _or_nothing(server.backend.request(passed.method, params, has_places=passed.has_places))
 
     server.on(passed.method, handle)
 
@@ -79,7 +83,16 @@ def pass_on(
 ) -> Awaitable[JsonValue]:
     """Asks the TypeScript server about a document; sent before this returns."""
     real = with_real_positions(params, document.text)
-    return server.backend.request(passed.method, real, has_places=passed.has_places)
+    return _or_nothing(server.backend.request(passed.method, real, has_places=passed.has_places))
+
+
+async def _or_nothing(answer: Awaitable[JsonValue]) -> JsonValue:
+    """No answer rather than an error for every key pressed: that the TypeScript server is gone has been said."""
+    try:
+        return await answer
+    except Unavailable as error:
+        logger.info("%s", error)
+        return None
 
 
 def with_real_positions(params: JsonObject, text: Text) -> JsonObject:

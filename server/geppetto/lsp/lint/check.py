@@ -14,7 +14,7 @@ from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.lint.suppression import is_suppressed
 from geppetto.lsp.lint.tree import Tree, tree_of
 from geppetto.lsp.params import position_json
-from geppetto.lsp.typescript.backend import Backend
+from geppetto.lsp.typescript.backend import Backend, Unavailable
 
 _MAX_FINDINGS = 200
 
@@ -35,7 +35,10 @@ class BackendDefinitions:
     async def is_api(self, document: Document, offset: int) -> bool:
         position = position_json(document.text.position_at(offset))
         asked: JsonValue = {"textDocument": {"uri": document.uri}, "position": position}
-        answer = await self._backend.request("textDocument/definition", asked)
+        try:
+            answer = await self._backend.request("textDocument/definition", asked)
+        except Unavailable:
+            return False
         places = answer if isinstance(answer, list) else [answer]
         return any(self._is_in_typings(place) for place in places)
 
