@@ -93,26 +93,26 @@ async def test_headers_may_be_written_in_other_ways(connect: Connect) -> None:
     assert (await client.answer("x"))["error"]["code"] == UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (b"{", PARSE_ERROR),
-        (b"", PARSE_ERROR),
-        (b"\xff\xfe", PARSE_ERROR),
-        (b"[" * 100_000, PARSE_ERROR),
-        (b"[]", INVALID_REQUEST),
-        (b"null", INVALID_REQUEST),
-        (b"{}", INVALID_REQUEST),
-        (b'{"jsonrpc":"1.0","id":1,"method":"x"}', INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":1,"method":7}', INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":[],"method":"x"}', INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":true,"method":"x"}', INVALID_REQUEST),
-    ],
-)
-async def test_messages_that_are_none(connect: Connect, body: bytes, code: int) -> None:
+NO_MESSAGES = [
+    (b"{", PARSE_ERROR),
+    (b"", PARSE_ERROR),
+    (b"\xff\xfe", PARSE_ERROR),
+    (b"[" * 100_000, PARSE_ERROR),
+    (b"[]", INVALID_REQUEST),
+    (b"null", INVALID_REQUEST),
+    (b"{}", INVALID_REQUEST),
+    (b'{"jsonrpc":"1.0","id":1,"method":"x"}', INVALID_REQUEST),
+    (b'{"jsonrpc":"2.0","id":1,"method":7}', INVALID_REQUEST),
+    (b'{"jsonrpc":"2.0","id":[],"method":"x"}', INVALID_REQUEST),
+    (b'{"jsonrpc":"2.0","id":true,"method":"x"}', INVALID_REQUEST),
+]
+
+
+async def test_messages_that_are_none(connect: Connect) -> None:
     client = await connect()
-    client.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-    assert (await client.answer(None))["error"]["code"] == code
+    for body, code in NO_MESSAGES:
+        client.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        assert (await client.answer(None))["error"]["code"] == code, body
     await client.initialize()
 
 
@@ -215,27 +215,27 @@ async def test_unknown_methods_and_unopened_files(connect: Connect, workspace: P
     assert await client.pull(uri) == []
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "",
-        "nonsense",
-        "file:",
-        "file://",
-        "file:///",
-        "file:///%00.geppetto.js",
-        "http://[",
-        "untitled:",
-        "file://other-host/a.geppetto.js",
-    ],
-)
-async def test_uris_of_no_file(connect: Connect, workspace: Path, uri: str) -> None:
+NO_FILES = [
+    "",
+    "nonsense",
+    "file:",
+    "file://",
+    "file:///",
+    "file:///%00.geppetto.js",
+    "http://[",
+    "untitled:",
+    "file://other-host/a.geppetto.js",
+]
+
+
+async def test_uris_of_no_file(connect: Connect, workspace: Path) -> None:
     client = await connect()
     await client.initialize(workspace)
-    client.open(uri, SCRIPT, "geppetto")
-    answer = await client.answer(client.begin("textDocument/diagnostic", {"textDocument": {"uri": uri}}))
-    assert "result" in answer
-    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    for uri in NO_FILES:
+        client.open(uri, SCRIPT, "geppetto")
+        answer = await client.answer(client.begin("textDocument/diagnostic", {"textDocument": {"uri": uri}}))
+        assert "result" in answer, uri
+        client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     good = (workspace / "a.geppetto.js").as_uri()
     client.open(good, SCRIPT)
     assert await client.pull(good) == NOTHING

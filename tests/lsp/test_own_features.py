@@ -1,6 +1,5 @@
 """Geppetto's own layer as an editor sees it, over real stdio."""
 
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -158,25 +157,22 @@ async def test_settings_pushed_at_the_start(connect: Connect, workspace: Path) -
     assert [item["severity"] for item in await diagnostics(client, uri)] == [2]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        5,
+async def test_settings_that_make_no_sense(connect: Connect, workspace: Path) -> None:
+    client = await connect()
+    await client.initialize(
+        workspace, capabilities={"textDocument": {"diagnostic": {}}}, initializationOptions=5
+    )
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'chatStep.startStream("x");\n')
+    wrong: list[Any] = [
         [],
         {"rules": 5},
         {"rules": {"stream-not-consumed": 5}},
         {"filePatterns": 5},
         {"filePatterns": [5, "a/b.js", "*.py"]},
-    ],
-)
-async def test_settings_that_make_no_sense(connect: Connect, workspace: Path, value: Any) -> None:
-    client = await connect()
-    await client.initialize(
-        workspace, capabilities={"textDocument": {"diagnostic": {}}}, initializationOptions=value
-    )
-    uri = (workspace / "a.geppetto.js").as_uri()
-    client.open(uri, 'chatStep.startStream("x");\n')
-    assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"], json.dumps(
-        value
-    )
-    assert client.told_of("window/showMessage")
+    ]
+    for number, value in enumerate(wrong):
+        assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"], value
+        assert len(client.told_of("window/showMessage")) > number
+        client.notify("workspace/didChangeConfiguration", {"settings": {"geppetto": value}})
+    assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"]
