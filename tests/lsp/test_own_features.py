@@ -38,7 +38,7 @@ async def client(connect: Connect, workspace: Path) -> Any:
 
 async def test_one_diagnostic_where_typescript_says_the_same(client: Any, workspace: Path) -> None:
     uri = (workspace / "a.geppetto.js").as_uri()
-    text = 'const c = new Conversation();\nc.addMessage("human", "hi");\nchatStep.startStream("x").on("data", () => {});\nawait doubleStep.startAsync(2);\n'
+    text = 'const c = new Conversation();\nc.addMessage("human", "hi");\nchatStep.startStream("x").on("error", () => {}).on("data", () => {});\nawait doubleStep.startAsync(2);\n'
     client.open(uri, text)
     found = await diagnostics(client, uri)
     assert [item["code"] for item in found] == ["unknown-role", "unknown-event", "deprecated-call"]

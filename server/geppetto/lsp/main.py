@@ -21,8 +21,15 @@ def serve_stdio() -> int:
     output = os.dup(1)
     os.dup2(2, 1)
     import asyncio
+    import gc
 
     _set_up_logging()
+    # The protocol's many classes are made now and live for ever: the collector need never look at them.
+    gc.disable()
+    import geppetto.lsp.server  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+    gc.freeze()
+    gc.enable()
     return asyncio.run(_serve_pipes(first, 0, output))
 
 

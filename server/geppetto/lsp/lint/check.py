@@ -8,7 +8,7 @@ from typing import Protocol
 from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.lint import images, names, streams
+from geppetto.lsp.lint import images, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.lint.suppression import is_suppressed
@@ -75,7 +75,7 @@ async def check(
 
 
 def _suspects(tree: Tree, folder: Path | None) -> list[Finding]:
-    return [*images.check(tree, folder), *names.check(tree), *streams.check(tree)]
+    return [*images.check(tree, folder), *names.check(tree), *streams.check(tree), *stream_errors.check(tree)]
 
 
 def _folder_of(document: Document) -> Path | None:

@@ -36,6 +36,9 @@ DEPRECATED_CALL = Rule(
     "deprecated-call", Severity.WARNING, "A way to run a step that startStream has replaced"
 )
 STREAM_NOT_CONSUMED = Rule("stream-not-consumed", Severity.WARNING, "Nobody looks at a stream")
+ERROR_NOT_OBSERVED = Rule(
+    "error-not-observed", Severity.INFORMATION, "A stream's handlers leave out its error"
+)
 FLOATING_PROMISE = Rule("floating-promise", Severity.WARNING, "Nobody waits for a promise")
 EMBEDDING_IN_LOOP = Rule(
     "embedding-in-loop", Severity.INFORMATION, "Embeddings one by one where a batch would do"
@@ -51,6 +54,7 @@ RULES = {
         UNKNOWN_EVENT,
         DEPRECATED_CALL,
         STREAM_NOT_CONSUMED,
+        ERROR_NOT_OBSERVED,
         FLOATING_PROMISE,
         EMBEDDING_IN_LOOP,
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
-from geppetto.lsp.lint.rules import DEPRECATED_CALL, EMBEDDING_IN_LOOP, FLOATING_PROMISE, STREAM_NOT_CONSUMED
+from geppetto.lsp.lint.rules import (
+    DEPRECATED_CALL,
+    EMBEDDING_IN_LOOP,
+    FLOATING_PROMISE,
+    STREAM_NOT_CONSUMED,
+)
 from geppetto.lsp.lint.tree import Call, Tree, can_await, end_of, is_in_loop, start_of
 
 _STARTS = ("startStream", "startStreamAsync")

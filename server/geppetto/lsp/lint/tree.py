@@ -67,14 +67,17 @@ class Tree:
 
     def is_used(self, name: str) -> bool:
         """Whether a name stands anywhere but where it is declared."""
+        return len(self.places_of(name)) > 1
+
+    def places_of(self, name: str) -> list[Node]:
+        """Wherever a name stands as one, its declaration first."""
         from geppetto.runtime.syntax import walk
 
-        places = [
+        return [
             node
             for node in walk(self.root)
             if node.type in ("identifier", "shorthand_property_identifier") and self.text_of(node) == name
         ]
-        return len(places) > 1
 
     def _call(self, node: Node) -> Call | None:
         if node.type != "call_expression":

@@ -1,0 +1,100 @@
+"""Streams whose handlers look at everything but the error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.rules import ERROR_NOT_OBSERVED
+from geppetto.lsp.lint.tree import Call, Tree, end_of, start_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_LISTEN = ("on", "once")
+_NEITHER = ("off", "cancel")
+_HANDLER = '.on("error", (event) => console.error(event.error))'
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    calls = {call.node.id: call for call in tree.calls}
+    for call in tree.calls_of("startStream", "startStreamAsync"):
+        chain = list(_chain(calls, call))
+        last = chain[-1].node if chain else call.node
+        parent = last.parent
+        if parent is None or (heard := _heard_by_options(tree, call)) is None:
+            continue
+        links = chain
+        if parent.type == "variable_declarator":
+            name = parent.child_by_field_name("name")
+            used = (
+                None if name is None or name.type != "identifier" else _uses(tree, calls, tree.text_of(name))
+            )
+            if used is None:
+                continue
+            links = chain + used
+        elif parent.type != "expression_statement":
+            continue
+        events = [_event(tree, link) for link in links if link.name in _LISTEN]
+        if any(link.name not in (*_LISTEN, *_NEITHER) for link in links) or None in events:
+            continue
+        heard += [event for event in events if event]
+        if heard and "error" not in heard:
+            fix = Fix("Add an error handler", (Replacement(end_of(last), end_of(last), _HANDLER),))
+            message = (
+                "If this stream fails, no handler is told, and the run ends. Handle its error event too."
+            )
+            place = call.method
+            yield Finding(
+                ERROR_NOT_OBSERVED, start_of(place), end_of(place), message, start_of(place), (fix,)
+            )
+
+
+def _heard_by_options(tree: Tree, call: Call) -> list[str] | None:
+    """The events that handlers in the options hear, as in `onFinal`; None if that cannot be told."""
+    if len(call.arguments) < 2:
+        return []
+    options = call.arguments[1]
+    if options.type != "object":
+        return None
+    heard: list[str] = []
+    for member in options.named_children:
+        key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
+        if member.type == "spread_element" or key.type == "computed_property_name":
+            return None
+        name = tree.text_of(key).strip("\"'")
+        if name.startswith("on"):
+            heard.append(name[2:].lower())
+    return heard
+
+
+def _chain(calls: dict[int, Call], call: Call) -> Iterator[Call]:
+    """The calls that hang on a call: `.on(…).on(…)`."""
+    node = call.node
+    while (following := _called_on(calls, node)) is not None:
+        yield following
+        node = following.node
+
+
+def _called_on(calls: dict[int, Call], receiver: Node) -> Call | None:
+    member = receiver.parent
+    if member is None or member.type != "member_expression" or member.parent is None:
+        return None
+    call = calls.get(member.parent.id)
+    return call if call is not None and call.receiver == receiver else None
+
+
+def _uses(tree: Tree, calls: dict[int, Call], name: str) -> list[Call] | None:
+    """The calls of methods of a variable; None if it is used in any other way."""
+    uses: list[Call] = []
+    for place in tree.places_of(name)[1:]:
+        call = _called_on(calls, place)
+        if call is None:
+            return None
+        uses += [call, *_chain(calls, call)]
+    return uses
+
+
+def _event(tree: Tree, call: Call) -> str | None:
+    return tree.string(call.arguments[0]) if call.arguments else None
