@@ -60,6 +60,18 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("geppetto", appauthor=False)
 
 
+def state_dir() -> Path:
+    """Where Geppetto keeps what happened; `GEPPETTO_STATE_DIR`, or the user's state folder.
+
+    The folder need not exist.
+    """
+    if named := os.environ.get("GEPPETTO_STATE_DIR"):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return platformdirs.user_state_path("geppetto", appauthor=False)
+
+
 def _existing(what: str, *places: Path) -> Path:
     for place in places:
         if place.is_file():

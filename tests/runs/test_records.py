@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from geppetto.runs.protocol import EndEvent, GapEvent, NoticeEvent, RunEvent, RunRequest
 from geppetto.runs.records import RecordError
-from geppetto.runs.store import RecordStore, records_folder
+from geppetto.runs.store import RecordStore
 from geppetto.runs.supervisor import RunsOptions, RunSupervisor
 
 from tests.runs.conftest import SECONDS, Supervise, Write, fake, read, read_until
@@ -190,10 +190,10 @@ async def test_a_record_that_was_cut_off_has_an_end_all_the_same(
 
 def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GEPPETTO_STATE_DIR", str(tmp_path))
-    assert records_folder() == tmp_path / "runs"
+    assert RecordStore().folder == tmp_path / "runs"
     monkeypatch.delenv("GEPPETTO_STATE_DIR")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
-    assert records_folder().name == "runs"
+    assert RecordStore().folder.is_relative_to(tmp_path / "xdg")
 
 
 def record(

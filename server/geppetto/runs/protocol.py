@@ -1,7 +1,7 @@
 """What a run's child and its supervisor say to each other, and what clients of a run are told.
 
 The models are the single definition; the TypeScript types of the extension are made from them (see
-``typescript``). Field names are camelCase on the wire.
+``tests/house/typescript.py``). Field names are camelCase on the wire.
 """
 
 from __future__ import annotations

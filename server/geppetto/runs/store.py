@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Container
 from pathlib import Path
 
+from geppetto.resources import state_dir
 from geppetto.runs.records import SUFFIX, RecordError, RunRecord, RunSummary
 
-STATE_VARIABLE = "GEPPETTO_STATE_DIR"
 KEPT_RECORDS = 200
 KEPT_BYTES = 256 * 1024 * 1024
 RECORD_BYTES = 32 * 1024 * 1024
-
-
-def records_folder() -> Path:
-    """Where this user's records are: ``$GEPPETTO_STATE_DIR/runs``, or where the system keeps such things."""
-    chosen = os.environ.get(STATE_VARIABLE)
-    if chosen:
-        return Path(chosen) / "runs"
-    import platformdirs
-
-    return platformdirs.user_state_path("geppetto", appauthor=False) / "runs"
 
 
 class RecordStore:
     """The records in a folder, which is made when the first is written; nobody else may read it.
 
     Args:
-        folder: None for this user's.
+        folder: None for this user's (see ``geppetto.resources.state_dir``).
         keep: how many records stay, newest first.
         keep_bytes: how many bytes they may have together.
         record_bytes: how many each may have.
@@ -43,7 +32,7 @@ class RecordStore:
         keep_bytes: int = KEPT_BYTES,
         record_bytes: int = RECORD_BYTES,
     ) -> None:
-        self.folder = folder or records_folder()
+        self.folder = folder or state_dir() / "runs"
         self.record_bytes = record_bytes
         self._keep = keep
         self._keep_bytes = keep_bytes

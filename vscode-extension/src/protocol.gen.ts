@@ -1,0 +1,279 @@
+// Made by `python -m tests.house.typescript` from the models in server/geppetto. Do not edit.
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+
+/** Some lines of a source around a place. */
+export interface CodeLines {
+  readonly firstLine: number;
+  readonly lines: readonly string[];
+}
+
+/** The script printed something: one or more lines, without the last newline. */
+export interface ConsoleEvent {
+  readonly kind: "console";
+  readonly level: "debug" | "info" | "log" | "warn" | "error";
+  readonly text: string;
+}
+
+/** Text of a step's stream: what came since the last one, several pieces joined. */
+export interface DeltaEvent {
+  readonly kind: "delta";
+  readonly stepId: string;
+  readonly delta: string;
+}
+
+/** The run is over; nothing follows. Steps without a terminal event ended with it. */
+export interface EndEvent {
+  readonly kind: "end";
+  /** ok, error (the script failed, or its process), limit (a limit stopped it), cancelled. */
+  readonly outcome: "ok" | "error" | "limit" | "cancelled";
+  /** what went wrong, in order. */
+  readonly errors: readonly RunError[];
+  /** from the start to the end. */
+  readonly seconds: number;
+  /** how many were started. */
+  readonly steps: number;
+  /** of all steps that reported usage. */
+  readonly inputTokens: number;
+  /** of all steps that reported usage. */
+  readonly outputTokens: number;
+  /** null if no step reported a cost. */
+  readonly costUsd: number | null;
+}
+
+/** The step failed. `code` is a snake-case kind, such as "rate_limit". */
+export interface ErrorEvent {
+  readonly type: "error";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly error_string: string;
+  readonly code?: string | null;
+}
+
+/** The message an event belongs to and the model behind it. */
+export interface EventMetadata {
+  readonly message_id: string;
+  readonly parent_id: string;
+  readonly engine: string;
+  readonly temperature?: number | null;
+  readonly top_p?: number | null;
+  readonly max_tokens?: number | null;
+  readonly usage?: Usage | null;
+  readonly stop_reason?: string | null;
+}
+
+/** The step is done. `result` is its typed output where that is more than the text. */
+export interface FinalEvent {
+  readonly type: "final";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly text: string;
+  readonly result?: JsonValue;
+}
+
+/**
+ * Something was left out here, because its reader was far behind or the record is full.
+ *
+ * Text goes first: a step's terminal event, which has the whole text, is left out last.
+ */
+export interface GapEvent {
+  readonly kind: "gap";
+  readonly characters: number;
+  readonly events: number;
+}
+
+/** The step was cancelled. `text` is what had arrived until then. */
+export interface InterruptEvent {
+  readonly type: "interrupt";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly text: string;
+}
+
+/** Geppetto has something to say about the run. */
+export interface NoticeEvent {
+  readonly kind: "notice";
+  readonly text: string;
+}
+
+/** A piece of text. `delta` is the new piece only. */
+export interface PartialEvent {
+  readonly type: "partial";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly delta: string;
+}
+
+/** The run waits until others have ended; `ahead` of it are that many that wait too. */
+export interface QueuedEvent {
+  readonly kind: "queued";
+  readonly ahead: number;
+}
+
+/** An error that made a run fail. */
+export interface RunError {
+  /** its class, such as `TypeError`, or `Limit`. */
+  readonly name: string;
+  /** what happened. */
+  readonly message: string;
+  /** how it reached the end of the script; empty for a plain throw. */
+  readonly context: string;
+  /** a stable name for programs, such as `unhandled-rejection` or `limit.heap`. */
+  readonly code: string | null;
+  /** what to do about it. */
+  readonly hint: string | null;
+  /** where in the user's source. */
+  readonly place: SourcePlace | null;
+  /** the calls that led there, innermost first, user code only. */
+  readonly frames: readonly StackFrame[];
+  /** the source around the place. */
+  readonly codeFrame: CodeLines | null;
+  /** the error this one was made from. */
+  readonly cause: RunError | null;
+}
+
+/** What to run. */
+export interface RunRequest {
+  /** where the script is, or would be; absolute. */
+  readonly path: string;
+  /** its text when it is not what the file says; null to read the file. */
+  readonly text?: string | null;
+  /** the workspace; imports stay inside it. null for the script's folder. */
+  readonly root?: string | null;
+  /** what the script reads as `params`. */
+  readonly params?: { readonly [key: string]: JsonValue };
+  /** the settings' profile. */
+  readonly profile?: string | null;
+  /** limits by their names in `geppetto.runtime.limits.Limits`; null lifts one. */
+  readonly limits?: { readonly [key: string]: number | null };
+}
+
+/** A record in one line. `error` is the first line of the first error; `bytes` the size of the file. */
+export interface RunSummary {
+  readonly runId: string;
+  readonly path: string;
+  readonly startedAt: string;
+  readonly state: "ok" | "error" | "limit" | "cancelled" | "running" | "lost";
+  readonly seconds: number | null;
+  readonly steps: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  readonly error: string | null;
+  readonly bytes: number;
+}
+
+/** A point in a source file; line and column count from 1, columns in UTF-16 units. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One call of a stack, in user code. */
+export interface StackFrame {
+  readonly function: string;
+  readonly place: SourcePlace;
+}
+
+export interface StartEvent {
+  readonly type: "start";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+}
+
+/** The run's process has taken the script. */
+export interface StartedEvent {
+  readonly kind: "started";
+  readonly pid: number;
+}
+
+/** Any other event of a step, in the wire form of events: tool calls and results, and the terminal one. */
+export interface StepEvent {
+  readonly kind: "event";
+  readonly stepId: string;
+  readonly event: LaterEvent;
+}
+
+/** The step an event comes from. `meta` is free for whoever starts the step. */
+export interface StepMetadata {
+  readonly step_id: string;
+  readonly type: string;
+  readonly input_type: string;
+  readonly output_type: string;
+  readonly meta: { readonly [key: string]: JsonValue };
+}
+
+/** A step was started; the events of its stream follow with the same step id. */
+export interface StepStartedEvent {
+  readonly kind: "step";
+  readonly stepId: string;
+  /** the global that was started, such as `chatStep`. */
+  readonly name: string;
+  /** the call in the user's source. */
+  readonly place: SourcePlace | null;
+  /** the start event of the stream. */
+  readonly event: StartEvent;
+}
+
+/** A tool the model asked for. `input` is the model's raw text, which may not be JSON. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly input: string;
+}
+
+export interface ToolCallEvent {
+  readonly type: "tool-call";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly tool_call: ToolCall;
+}
+
+/** What a tool answered. `id` is that of the call. */
+export interface ToolResult {
+  readonly id: string;
+  readonly result: JsonValue;
+  readonly is_error?: boolean | null;
+}
+
+export interface ToolResultEvent {
+  readonly type: "tool-result";
+  readonly meta: EventMetadata;
+  readonly step: StepMetadata;
+  readonly tool_result: ToolResult;
+}
+
+/** What a model call consumed: tokens, and `cost` in US dollars where it is known. */
+export interface Usage {
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly cost?: number | null;
+}
+
+export type StreamEvent =
+  | StartEvent
+  | PartialEvent
+  | ToolCallEvent
+  | ToolResultEvent
+  | FinalEvent
+  | ErrorEvent
+  | InterruptEvent;
+
+export type LaterEvent =
+  | ToolCallEvent
+  | ToolResultEvent
+  | FinalEvent
+  | ErrorEvent
+  | InterruptEvent;
+
+export type RunEvent =
+  | QueuedEvent
+  | StartedEvent
+  | ConsoleEvent
+  | NoticeEvent
+  | StepStartedEvent
+  | DeltaEvent
+  | StepEvent
+  | GapEvent
+  | EndEvent;
