@@ -16,17 +16,33 @@ def rewritten(text: str) -> str:
     [
         (
             "const f = async (a) => a",
-            'const f = (...__geppettoArgs) => __geppettoAsync(async (a) => a, "m0@10", __geppettoArgs)',
+            "const f = (__geppetto1, ...__geppettoArgs) => __geppettoAsync(async (a) => a, "
+            '"m0@10", __geppettoArgs, __geppetto1)',
         ),
         (
-            "async function f(a) { await a }",
-            "      function f(...__geppettoArgs) { return __geppettoAsync(async (a) =>  { await a }, "
-            '"m0@0", __geppettoArgs) }',
+            "const f = async (a = 1, b) => {}",
+            'const f = (...__geppettoArgs) => __geppettoAsync(async (a = 1, b) => {}, "m0@10", __geppettoArgs)',
+        ),
+        (
+            "async function f(a, [b], ...c) { await a }",
+            "\v\v\v\v\v function f(__geppetto1, __geppetto2) { return __geppettoAsync(async\v(a, [b], ...c) =>\v "
+            '{ await a }, "m0@0", arguments) }',
+        ),
+        (
+            "async function f() { 'use strict' } // behind",
+            '\v\v\v\v\v function f() { "use strict"; return __geppettoAsync(async\v() =>\v '
+            "{ 'use strict' }, \"m0@0\", arguments) } // behind",
         ),
         (
             "const o = { async m() { return super.m() } }",
-            "const o = {       m(...__geppettoArgs) { return __geppettoAsync(async () =>  "
-            '{ return super.m() }, "m0@12", __geppettoArgs) } }',
+            "const o = { \v\v\v\v\v m() { return __geppettoAsync(async\v() =>\v "
+            '{ return super.m() }, "m0@12", arguments) } }',
+        ),
+        (
+            "class A { async m() {} static async s() {} }",
+            "class A { ;\v\v\v\v m() { return __geppettoAsync(async\v() =>\v "
+            '{}, "m0@10", arguments) } static \v\v\v\v\v s() { return __geppettoAsync(async\v() =>\v '
+            '{}, "m0@23", arguments) } }',
         ),
     ],
 )

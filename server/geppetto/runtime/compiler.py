@@ -68,7 +68,7 @@ def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
 
     with tempfile.TemporaryDirectory(prefix="geppetto-") as folder:
         # Copies under plain names: the text may not be saved, and the path may hold anything.
-        names = [f"{number}{path.suffix or '.js'}" for number, (path, _) in enumerate(files)]
+        names = [f"{number}{_suffix(path)}" for number, (path, _) in enumerate(files)]
         for name, (_, file) in zip(names, files, strict=True):
             Path(folder, name).write_text(file.text, "utf-8", errors="surrogatepass", newline="")
         try:
@@ -96,9 +96,7 @@ def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
             raise ModuleError(match["message"], name="SyntaxError", place=file.place(offset), source=file)
         compiled: list[Compiled] = []
         for name, (path, _) in zip(names, files, strict=True):
-            made = Path(folder, "out", name).with_suffix(
-                ".js" if len(path.suffix) < 4 else f".{path.suffix[1]}js"
-            )
+            made = Path(folder, "out", name).with_suffix(".js")
             try:
                 compiled.append(Compiled(*split_inline_map(made.read_text("utf-8"))))
             except FileNotFoundError:
@@ -108,10 +106,15 @@ def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
         return compiled
 
 
+def _suffix(path: Path) -> str:
+    """The suffix the compiler sees: it would leave the imports of .mjs and .mts as they are."""
+    return ".ts" if path.suffix.endswith("ts") else ".js"
+
+
 def _cache_file(path: Path, file: OriginalFile) -> Path:
     from geppetto.resources import cache_dir, tsc_version
 
-    key = "\0".join((tsc_version(), path.suffix, file.text)).encode("utf-8", "surrogatepass")
+    key = "\0".join((tsc_version(), _suffix(path), file.text)).encode("utf-8", "surrogatepass")
     return cache_dir() / "compiled" / f"{hashlib.sha256(key).hexdigest()}.json"
 
 

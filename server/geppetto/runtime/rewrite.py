@@ -2,10 +2,13 @@
 
 V8's hook for unhandled rejections is not within reach of an embedder through mini-racer, and a
 native async function returns a promise that no script-level code can observe. So each async function
-is wrapped in place: ``async (a) => b`` becomes ``(...args) => wrap(async (a) => b, "place", args)``.
+is wrapped in place: ``async (a) => b`` becomes ``(a', ...args) => wrap(async (a) => b, "place", args, a')``.
 All edits are insertions (or blanks of equal length), lines never move, and an
 :class:`~geppetto.runtime.source.EditMap` maps columns back. Async generators stay as they are: the
 prelude observes the promises of their ``next``.
+
+The wrapper has as many parameters as the function's ``length`` says. The vertical tabs among the insertions
+let the prelude tell them from a script's own text: it shows functions as they were written.
 """
 
 from __future__ import annotations
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
 WRAP = "__geppettoAsync"
 _ARGS = "__geppettoArgs"
+_PARAMETER = "__geppetto"
+_BLANK = "\v\v\v\v\v"
+# In the body of a class, ``x = y`` on the line before would go on with ``[name]() {}`` or ``in() {}``.
+_BLANK_AFTER_FIELD = ";\v\v\v\v"
 _ASYNC = re.compile(r"\basync\b")
 _FUNCTIONS = frozenset({"function_declaration", "function_expression", "method_definition"})
 
@@ -61,9 +68,15 @@ def _async_keyword(node: Node) -> Node | None:
 
 
 def _wrap_arrow(node: Node, unit: str) -> Iterator[tuple[Edit, bool]]:
+    body = node.child_by_field_name("body")
+    if body is None:
+        return
     start = node.start_byte // 2
-    yield Edit(start, 0, f"(...{_ARGS}) => {WRAP}("), False
-    yield Edit(node.end_byte // 2, 0, f', "{unit}@{start}", {_ARGS})'), True
+    leading = _leading(node)
+    parameters = "".join(f"{name}, " for name in leading)
+    values = "".join(f", {name}" for name in leading)
+    yield Edit(start, 0, f"({parameters}...{_ARGS}) => {WRAP}("), False
+    yield Edit(_end(body), 0, f', "{unit}@{start}", {_ARGS}{values})'), True
 
 
 def _wrap_function(node: Node, keyword: Node, unit: str) -> Iterator[tuple[Edit, bool]]:
@@ -71,10 +84,47 @@ def _wrap_function(node: Node, keyword: Node, unit: str) -> Iterator[tuple[Edit,
     body = node.child_by_field_name("body")
     if parameters is None or body is None:
         return
-    yield Edit(keyword.start_byte // 2, 5, " " * 5), False
-    yield Edit(parameters.start_byte // 2, 0, f"(...{_ARGS}) {{ return {WRAP}(async "), False
-    yield Edit(parameters.end_byte // 2, 0, " => "), False
-    yield Edit(body.end_byte // 2, 0, f', "{unit}@{node.start_byte // 2}", {_ARGS}) }}'), True
+    in_class = node.parent is not None and node.parent.type == "class_body"
+    continues = in_class and node.children[0] == keyword  # and not ``static async``
+    strict = '"use strict"; ' if _is_strict(body) else ""
+    names = ", ".join(_leading(node))
+    yield Edit(keyword.start_byte // 2, 5, _BLANK_AFTER_FIELD if continues else _BLANK), False
+    yield Edit(parameters.start_byte // 2, 0, f"({names}) {{ {strict}return {WRAP}(async\v"), False
+    yield Edit(parameters.end_byte // 2, 0, " =>\v"), False
+    yield Edit(_end(body), 0, f', "{unit}@{node.start_byte // 2}", arguments) }}'), True
+
+
+def _leading(function: Node) -> list[str]:
+    """Names for the parameters that a function's ``length`` counts: those before the first default or rest."""
+    if function.child_by_field_name("parameter") is not None:  # ``x => x``
+        return [f"{_PARAMETER}1"]
+    names: list[str] = []
+    parameters = function.child_by_field_name("parameters")
+    for parameter in parameters.named_children if parameters is not None else ():
+        if parameter.type in ("assignment_pattern", "rest_pattern"):
+            break
+        if parameter.type != "comment":
+            names.append(f"{_PARAMETER}{len(names) + 1}")
+    return names
+
+
+def _is_strict(body: Node) -> bool:
+    """Whether a function's body begins with the directive; its ``this`` depends on that, which is the wrapper's."""
+    for statement in body.named_children:
+        if statement.type == "comment":
+            continue
+        first = statement.named_children[0] if statement.type == "expression_statement" else None
+        if first is None or first.type != "string" or first.text is None:
+            return False
+        if first.text.decode("utf-16-le", "surrogatepass")[1:-1] == "use strict":
+            return True
+    return False
+
+
+def _end(body: Node) -> int:
+    """The offset where a function ends. The grammar counts a comment behind a block as a part of it."""
+    braces = [child for child in body.children if child.type == "}"] if body.type == "statement_block" else []
+    return (braces[-1] if braces else body).end_byte // 2
 
 
 def _merge(edits: Iterator[Edit]) -> list[Edit]:

@@ -393,7 +393,7 @@ class Run:
         def error() -> ScriptError:
             return self._sources.script_error(info, context=f"in a {where}" if where else "", code="uncaught")
 
-        if where == "timer":
+        if where in ("timer", "microtask"):
             self._fail(error())
         elif self._stopping is None:
             self._errors.add_once(fields, error)  # a handler's mistake fails the run, but its stream goes on

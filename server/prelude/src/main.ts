@@ -1,5 +1,6 @@
 /** Installs the prelude: the globals of a bare script, and `__geppetto`, the host's end of the port. */
 import { abortClasses } from "./abort";
+import { installAsyncFunctions } from "./async-functions";
 import { answerCall } from "./calls";
 import { consoleObject, useColors } from "./console";
 import { argumentError, encodeError, hide, type HostErrorInfo } from "./errors";
@@ -134,6 +135,7 @@ delete (Atomics as Partial<typeof Atomics>).waitAsync;
 if ("__timer_manager" in globals) globals["__timer_manager"] = undefined;
 
 installPromises();
+installAsyncFunctions();
 for (const [name, value] of Object.entries({
   console: consoleObject,
   setTimeout,

@@ -31,6 +31,8 @@ interface Module {
   readonly module: { exports: unknown };
   state: "defined" | "running" | "evaluated" | "failed";
   error: unknown;
+  /** Whether somebody asked for it; `ready` is there a little later. */
+  asked: boolean;
   /** The evaluation of this module and of what it needs, once it was asked for. */
   ready: Promise<void> | undefined;
 }
@@ -51,6 +53,7 @@ export function define(
     module: { exports: {} },
     state: "defined",
     error: undefined,
+    asked: false,
     ready: undefined,
   };
 }
@@ -91,14 +94,27 @@ function evaluateAll(module: Module): Promise<void> {
   return module.ready;
 }
 
-async function evaluateInOrder(module: Module): Promise<void> {
+/** Whether a module needs another one, over however many imports. */
+function leadsTo(module: Module, target: Module, seen = table<boolean>()): boolean {
+  if (module === target) return true;
+  if (seen[module.id]) return false;
+  seen[module.id] = true;
   const specifiers = objectKeys(module.requires);
   for (let i = 0; i < specifiers.length; i++) {
     const dependency = modules[module.requires[specifiers[i]!]!];
-    // A dependency already under way is either done soon, or part of a cycle that must not wait for itself.
-    if (dependency !== undefined && dependency.ready === undefined && needsAwait(dependency)) {
-      await evaluateAll(dependency);
-    }
+    if (dependency !== undefined && leadsTo(dependency, target, seen)) return true;
+  }
+  return false;
+}
+
+async function evaluateInOrder(module: Module): Promise<void> {
+  module.asked = true;
+  const specifiers = objectKeys(module.requires);
+  for (let i = 0; i < specifiers.length; i++) {
+    const dependency = modules[module.requires[specifiers[i]!]!];
+    if (dependency === undefined || !needsAwait(dependency)) continue;
+    // What is under way and needs this module too must not be waited for: it waits for this one.
+    if (!dependency.asked || !leadsTo(dependency, module)) await evaluateAll(dependency);
   }
   if (module.state !== "defined") return;
   const result = start(module);
@@ -116,7 +132,9 @@ function start(module: Module): unknown {
   module.state = "running";
   try {
     const { exports } = module.module;
-    const result = module.body(requireFor(module), module.module, exports, geppettoAsync);
+    // Not as a method: the record would be the script's `this`.
+    const { body } = module;
+    const result = body(requireFor(module), module.module, exports, geppettoAsync);
     if (!module.awaits) module.state = "evaluated";
     return result;
   } catch (error) {

@@ -93,10 +93,19 @@ export function track<P extends Promise<unknown>>(promise: P, place?: string): P
  * Runs the body of an async function and tracks its promise.
  *
  * @param place names the function to the host, which made it up.
- * @param args what the function was called with.
+ * @param args what the function was called with, but for
+ * @param leading its first arguments.
  */
-export function geppettoAsync<T>(body: (...args: never[]) => Promise<T>, place?: string, args?: ArrayLike<unknown>): Promise<T> {
-  return track(reflectApply(body, undefined, (args ?? []) as never), place);
+export function geppettoAsync<T>(
+  body: (...args: never[]) => Promise<T>,
+  place?: string,
+  args: ArrayLike<unknown> = [],
+  ...leading: unknown[]
+): Promise<T> {
+  const count = leading.length;
+  if (count === 0) return track(reflectApply(body, undefined, args as never), place);
+  for (let i = 0; i < args.length; i++) leading[count + i] = args[i];
+  return track(reflectApply(body, undefined, leading as never), place);
 }
 
 /** Runs a callback after the current one, as `queueMicrotask` does. It must not throw. */
@@ -128,6 +137,11 @@ export function unobtrusively<T>(look: () => T): T {
   } finally {
     observing = outer;
   }
+}
+
+/** Whether the prelude is looking at a script's values for a purpose of its own. */
+export function isObserving(): boolean {
+  return observing;
 }
 
 /** Posts every rejection that nobody handled; called when the turn's microtasks have run. */

@@ -1,0 +1,1 @@
+console.log(typeof Symbol.asyncDispose === "symbol" || true);

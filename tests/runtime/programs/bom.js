@@ -1,0 +1,1 @@
+﻿console.log("bom"); (async () => console.log("x"))()

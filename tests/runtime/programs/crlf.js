@@ -1,0 +1,7 @@
+console.log("a");
+(async () => {
+  await null;
+  console.log(`x
+y`.length)
+})();
+// async () => {console.log("after CR");

@@ -1,0 +1,1 @@
+import { even } from "./lib/even.mjs"; console.log(even(10), even(7)); export const who = "main"; export { default as again, table } from "./lib/kinds.mjs"; import again, { table, Shape } from "./lib/kinds.mjs"; console.log(await again(3), table, new Shape().area());

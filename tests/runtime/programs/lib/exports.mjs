@@ -1,0 +1,1 @@
+export const add = (a, b) => a + b; export let counter = 0; export function inc() { counter++ } export default async function () { return "default" } export const later = async () => { await null; return "later" };

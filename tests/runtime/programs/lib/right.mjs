@@ -1,0 +1,1 @@
+import { slow } from "./slow.mjs"; export const right = `right ${slow}`;

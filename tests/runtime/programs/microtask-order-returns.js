@@ -1,0 +1,16 @@
+const log = [];
+const tick = (n, name, p = Promise.resolve()) => { for (let i = 1; i <= n; i++) p = p.then(() => log.push(`${name}${i}`)) };
+(async () => 1)().then(() => log.push("plain"));
+(async () => Promise.resolve(1))().then(() => log.push("returned promise"));
+(async () => await Promise.resolve(1))().then(() => log.push("awaited"));
+(async () => { throw 1 })().catch(() => log.push("thrown"));
+(async () => { try { await Promise.reject(1) } catch { log.push("inner caught") } })();
+new Promise((r) => r(Promise.resolve())).then(() => log.push("resolved with promise"));
+Promise.resolve({ then(r) { r() } }).then(() => log.push("thenable"));
+Promise.all([1, Promise.resolve(2)]).then(() => log.push("all"));
+Promise.race([new Promise(() => {}), Promise.resolve()]).then(() => log.push("race"));
+Promise.resolve().finally(() => log.push("finally")).then(() => log.push("after finally"));
+(async () => { for await (const x of [1, 2]) log.push(`fa${x}`) })();
+(async () => { for await (const x of (async function* () { yield 1; yield 2 })()) log.push(`ag${x}`) })();
+tick(8, "t");
+setTimeout(() => console.log(log.join(" ")));

@@ -1,0 +1,1 @@
+new Promise(() => {}); (async () => { await new Promise(() => {}); console.log("never") })(); console.log("ends");

@@ -1,0 +1,2 @@
+const run = async (f) => await f();
+(async () => { console.log(`one ${await run(async () => `two ${await run(async () => "three")}`)} four`) })();

@@ -1,0 +1,1 @@
+console.log("start"); setTimeout(() => console.log("never")); throw new Error("top");

@@ -1,0 +1,1 @@
+queueMicrotask(() => { throw new Error("micro") }); setTimeout(() => console.log("never"), 10);

@@ -1,0 +1,1 @@
+setTimeout(() => { throw new Error("timer") }); setTimeout(() => console.log("never"), 30); console.log("sync");

@@ -1,0 +1,1 @@
+(async () => { try { throw undefined } catch (e) { console.log("caught", e) } })(); throw undefined;

@@ -1,0 +1,1 @@
+[1].forEach(async (x) => { await x; throw new Error("forEach") });

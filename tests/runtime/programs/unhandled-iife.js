@@ -1,0 +1,1 @@
+console.log("before"); (async () => { null.x })(); console.log("after"); setTimeout(() => console.log("never"), 5);

@@ -1,0 +1,5 @@
+const u = new URL("/p?q=1&q=2#h", "https://user:pw@host.example:8080/x"); console.log(u.href, u.searchParams.getAll("q"), u.origin, u.hash); try { new URL("no") } catch (e) { console.log(e.name) }
+console.log(new TextDecoder().decode(new TextEncoder().encode("é😀")), new TextEncoder().encode("é"), [...new URLSearchParams({ a: "1 2", b: "&" })].join("|"), String(new URLSearchParams("x=1&y=%20")));
+const c = new AbortController(); c.signal.addEventListener("abort", () => console.log("aborted", c.signal.reason.name)); c.abort(); c.abort(); console.log(c.signal.aborted); try { c.signal.throwIfAborted() } catch (e) { console.log(e.name, e.message) }
+console.log(AbortSignal.abort("why").reason, AbortSignal.any([AbortSignal.abort("any")]).reason, typeof performance.now(), performance.now() >= 0); AbortSignal.timeout(5).onabort = (e) => console.log(e.type); setTimeout(() => {}, 30);
+const t = new EventTarget(); t.addEventListener("x", (e) => console.log(e.type, e instanceof Event), { once: true }); t.dispatchEvent(new Event("x")); t.dispatchEvent(new Event("x"));
