@@ -9,12 +9,12 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from functools import partial
+from typing import cast
 
 import pytest
 from geppetto.events.dead_letters import DeadLetterLog
 from geppetto.events.message import Message
-from geppetto.events.retry import RetryPolicy
 from geppetto.events.transports import (
     BatchSubscription,
     Capabilities,
@@ -24,22 +24,12 @@ from geppetto.events.transports import (
     TransportError,
 )
 from geppetto.events.transports.memory import MemoryTransport
+from geppetto.events.transports.nats import NatsTransport
+from geppetto.events.transports.redis import RedisTransport
+
+from tests.events.brokers import QUICK_RETRY, Bus, NatsServer, RedisServer, broker_bus
 
 pytestmark = pytest.mark.timeout(60)
-
-QUICK_RETRY = RetryPolicy(attempts=3, delay=0.01, factor=2, max_delay=0.05)
-
-
-class Bus(Protocol):
-    """A broker that tests can connect to; one fresh broker a test."""
-
-    async def connect(self, *, dead_letters: DeadLetterLog | None = None) -> Transport:
-        """A connection with QUICK_RETRY. The test closes it, or the bus does at the end."""
-        ...
-
-    async def restart(self) -> None:
-        """Stop the broker and start it again with what it kept; asked of durable buses only."""
-        ...
 
 
 class MemoryBus:
@@ -65,19 +55,40 @@ async def memory_bus() -> AsyncIterator[Bus]:
     await bus.dispose()
 
 
+async def nats(url: str, dead_letters: DeadLetterLog | None) -> Transport:
+    return await NatsTransport.connect(url, retry=QUICK_RETRY, dead_letters=dead_letters)
+
+
+async def nats_live(url: str, dead_letters: DeadLetterLog | None) -> Transport:
+    return await NatsTransport.connect(url, retry=QUICK_RETRY, dead_letters=dead_letters, keeps=None)
+
+
+async def redis(url: str, dead_letters: DeadLetterLog | None) -> Transport:
+    return await RedisTransport.connect(url, retry=QUICK_RETRY, dead_letters=dead_letters)
+
+
 @dataclass(frozen=True)
 class Candidate:
     capabilities: Capabilities
     open: Callable[[], AbstractAsyncContextManager[Bus]]
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
-BUSES = {"memory": Candidate(MemoryTransport.capabilities, memory_bus)}
+LIVE = Capabilities(redelivers=True, one_in_flight=True)
+DURABLE = Capabilities(redelivers=True, one_in_flight=True, durable=True)
+
+BUSES = {
+    "memory": Candidate(MemoryTransport.capabilities, memory_bus),
+    "nats": Candidate(DURABLE, partial(broker_bus, NatsServer, nats), (pytest.mark.e2e,)),
+    "nats-live": Candidate(LIVE, partial(broker_bus, NatsServer, nats_live), (pytest.mark.e2e,)),
+    "redis": Candidate(DURABLE, partial(broker_bus, RedisServer, redis), (pytest.mark.e2e,)),
+}
 
 
 def buses(**capabilities: bool) -> pytest.MarkDecorator:
     """Run the test on every bus that has (or, where False, lacks) these capabilities."""
     names = [
-        name
+        pytest.param(name, marks=candidate.marks)
         for name, candidate in BUSES.items()
         if all(getattr(candidate.capabilities, key) == value for key, value in capabilities.items())
     ]
@@ -88,6 +99,12 @@ def buses(**capabilities: bool) -> pytest.MarkDecorator:
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     async with BUSES[request.param].open() as opened:
         yield opened
+
+
+@buses()
+async def test_a_bus_says_what_it_can(bus: Bus, request: pytest.FixtureRequest) -> None:
+    transport = await bus.connect()
+    assert transport.capabilities == BUSES[request.node.callspec.params["bus"]].capabilities
 
 
 class Reader:
@@ -561,7 +578,7 @@ async def test_each_group_gets_all_and_its_members_share(bus: Bus) -> None:
     ):
         await transport.publish("groups", *numbered(200))
         async with asyncio.timeout(20):
-            while sum(len(reader.messages) for reader in one) < 200:  # noqa: ASYNC110 - two readers' sum
+            while sum(len(reader.messages) for reader in one) < 200:
                 await asyncio.sleep(0.01)
         await other[0].has(200)
         await settle()

@@ -1,0 +1,214 @@
+"""What the buses that talk to a server have in common."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from geppetto.events.dead_letters import DeadLetterLog
+from geppetto.events.message import Message
+from geppetto.events.retry import RetryPolicy
+from geppetto.events.transports import Capabilities, TransportClosed, TransportError
+from geppetto.events.transports.inbox import Inbox
+from geppetto.events.wire import chat_topic, step_topic
+
+logger = logging.getLogger(__name__)
+
+CLOSING: Final = 5.0
+"""Seconds that closing a subscription or a connection may take; what is left then is dropped."""
+
+CLAIM_AFTER: Final = 30.0
+"""Seconds without a sign of life from a group's reader after which its message goes to another."""
+
+SIGN_OF_LIFE: Final = CLAIM_AFTER / 3
+"""Seconds between two signs of life of a reader that is busy with a message."""
+
+KeepRule: TypeAlias = Callable[[str], bool]
+"""Whether the messages of a topic must survive until every group has had them."""
+
+
+class MissingExtra(TransportError):
+    """The client library of this bus is not installed."""
+
+
+class BusUnreachable(TransportError):
+    """The server does not answer, or does not let us in."""
+
+
+class MessageTooLarge(TransportError):
+    """The server does not take messages of this size. Nothing of the batch was published."""
+
+
+def outlives_its_readers(topic: str) -> bool:
+    """Everything is kept but the streams of steps and of chats, which are only of use while they happen."""
+    return not topic.startswith((step_topic(""), chat_topic("")))
+
+
+def missing_extra(bus: str, extra: str) -> MissingExtra:
+    return MissingExtra(
+        f"The {bus} bus needs a library that is not installed.",
+        hint=f"Install it with: pip install 'geppetto[{extra}]'",
+    )
+
+
+def address(url: str) -> str:
+    """The host and port of a URL, without the password it may hold."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it is done: before Python 3.12, `asyncio.wait_for` can lose a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
+
+
+class Outage:
+    """Says once that the server is gone, and once that it is back, however many notice."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._since: float | None = None
+
+    def begins(self, reason: object) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+            logger.warning(
+                "The connection to %s is lost (%s); trying again until it is back", self._server, reason
+            )
+
+    def ends(self) -> None:
+        if self._since is not None:
+            logger.warning("Connected to %s again after %.1f s", self._server, time.monotonic() - self._since)
+            self._since = None
+
+
+class BrokerTransport:
+    """What a bus over a server knows of itself and of its subscriptions.
+
+    Attributes:
+        patience: seconds that publishing and subscribing wait for a server that went away.
+        members: the subscriptions that have been entered and not been left.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        retry: RetryPolicy | None,
+        dead_letters: DeadLetterLog | None,
+        keeps: KeepRule | None,
+        patience: float,
+    ) -> None:
+        self.server = server
+        self.retry = retry if retry is not None else RetryPolicy()
+        self.dead_letters = dead_letters if dead_letters is not None else DeadLetterLog()
+        self.capabilities = Capabilities(redelivers=True, one_in_flight=True, durable=keeps is not None)
+        self.patience = patience
+        self.members: set[BrokerSubscription] = set()
+        self._keeps = keeps
+        self._closed = False
+
+    def is_kept(self, topic: str) -> bool:
+        """Whether the messages of this topic survive until every group has had them."""
+        return self._keeps is not None and self._keeps(topic)
+
+    def refuse_if_closed(self) -> None:
+        if self._closed:
+            raise TransportClosed(f"The bus over {self.server} is closed.")
+
+    def refuse_group(self, topic: str) -> None:
+        if not self.is_kept(topic):
+            raise TransportError(
+                f"The topic {topic!r} is live: nothing is kept of it, so it has no groups.",
+                hint="Subscribe without a group, or use a topic that the bus keeps.",
+            )
+
+    @asynccontextmanager
+    async def within_patience(self, action: str) -> AsyncGenerator[None]:
+        """Bounds what waits for the server.
+
+        Raises:
+            BusUnreachable: it took longer than `patience`.
+        """
+        try:
+            async with asyncio.timeout(self.patience):
+                yield
+        except TimeoutError:
+            raise BusUnreachable(f"{self.server} did not answer for {self.patience:g} s: {action}") from None
+
+    async def leave_all(self) -> None:
+        """Take no more work, and close every subscription."""
+        self._closed = True
+        await asyncio.gather(*(each.aclose() for each in tuple(self.members)))
+
+
+class BrokerSubscription:
+    """A subscription that is fed by a server; what each kind does there is in `attach` and `detach`."""
+
+    def __init__(self, transport: BrokerTransport, topic: str) -> None:
+        self.topic = topic
+        self.inbox = Inbox(topic, transport.retry, transport.dead_letters)
+        self._transport = transport
+        self._entered = False
+        self._gone = asyncio.Event()
+
+    async def attach(self) -> None:
+        """Start receiving; messages published after this returns are received."""
+        raise NotImplementedError
+
+    async def detach(self, *, settled: bool) -> None:
+        """Stop receiving; `settled` tells whether the reader was done with all it had been given."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        if not self.inbox.closed and not self._entered:
+            self._transport.refuse_if_closed()
+            self._entered = True
+            self._transport.members.add(self)
+            try:
+                async with self._transport.within_patience(f"subscribing to {self.topic!r}"):
+                    await self.attach()
+            except BaseException:
+                await self.aclose()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        return await self.inbox.take()
+
+    async def aclose(self) -> None:
+        if self.inbox.closed:
+            # Closing twice at once: both return when it is done.
+            await self._gone.wait()
+            return
+        settled = self.inbox.close()
+        try:
+            if self._entered:
+                async with asyncio.timeout(CLOSING):
+                    await self.detach(settled=settled)
+        except TimeoutError:
+            logger.warning(
+                "Leaving %s on %s took longer than %g s", self.topic, self._transport.server, CLOSING
+            )
+        except TransportClosed:
+            # The server forgets the subscription together with the connection.
+            logger.debug("The connection to %s ended before %s was left", self._transport.server, self.topic)
+        except TransportError as error:
+            logger.warning("Leaving %s on %s: %s", self.topic, self._transport.server, error)
+        finally:
+            self._transport.members.discard(self)
+            self._gone.set()

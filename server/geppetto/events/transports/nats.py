@@ -1,0 +1,283 @@
+"""The bus over NATS: core subjects for what is live, JetStream for what must survive."""
+
+import asyncio
+import itertools
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Final, Self
+
+from geppetto.events.dead_letters import DeadLetterLog
+from geppetto.events.message import Message
+from geppetto.events.retry import RetryPolicy
+from geppetto.events.transports import TransportError
+from geppetto.events.transports.broker import (
+    BrokerSubscription,
+    BrokerTransport,
+    BusUnreachable,
+    KeepRule,
+    MessageTooLarge,
+    outlives_its_readers,
+)
+from geppetto.events.transports.nats_connection import NO_RESPONDERS, NatsConnection
+from geppetto.events.transports.nats_subscriptions import GroupSubscription, LiveSubscription, LiveTopic
+from geppetto.events.transports.nats_wire import pack, subject
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+# A batch goes out in pieces of so many messages or bytes, each confirmed before the next.
+_PIECE_MESSAGES: Final = 512
+_PIECE_BYTES: Final = 4 * 1024 * 1024
+
+# Room for the subject and our header in what the server counts as one message.
+_HEADER_ROOM: Final = 256
+
+# Seconds that a server that just started may take until its JetStream answers.
+_JETSTREAM_START: Final = 2.0
+
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class NatsTransport(BrokerTransport):
+    """Delivers through a NATS server. Make one with `await NatsTransport.connect(url)`.
+
+    Topics that are kept (`keeps`) are stored in one JetStream stream before `publish` returns, and groups
+    read them from there. All other topics, and all subscriptions without a group, are live: they get what
+    is published while they are connected.
+
+    - A reader gets one message at a time; a nacked one comes again, then becomes a dead letter.
+    - A group's message whose reader died is delivered to another after `CLAIM_AFTER` seconds.
+    - When the server goes away, publishing waits for it (`patience`) and subscriptions go on by
+      themselves. Live messages published meanwhile are lost; kept ones are not, but may come twice.
+    """
+
+    def __init__(
+        self,
+        connection: NatsConnection,
+        *,
+        retry: RetryPolicy | None = None,
+        dead_letters: DeadLetterLog | None = None,
+        keeps: KeepRule | None = outlives_its_readers,
+        namespace: str = "geppetto",
+        patience: float = 10.0,
+        keep_messages: int = 1_000_000,
+        keep_for: float = 7 * 24 * 3600.0,
+    ) -> None:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
+        super().__init__(
+            connection.server, retry=retry, dead_letters=dead_letters, keeps=keeps, patience=patience
+        )
+        self.connection = connection
+        self.namespace = namespace
+        self.live_topics: dict[str, LiveTopic] = {}
+        self.live_lock = asyncio.Lock()
+        self._keep_messages = keep_messages
+        self._keep_for = keep_for
+        self._stream_made = False
+        self._publisher = uuid.uuid4().hex
+        self._published = itertools.count()
+        connection.came_back = self._came_back
+        connection.broken = self._broken
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        retry: RetryPolicy | None = None,
+        dead_letters: DeadLetterLog | None = None,
+        keeps: KeepRule | None = outlives_its_readers,
+        namespace: str = "geppetto",
+        timeout: float = 5.0,
+        patience: float = 10.0,
+        keep_messages: int = 1_000_000,
+        keep_for: float = 7 * 24 * 3600.0,
+    ) -> Self:
+        """Connect to a server.
+
+        Args:
+            url: `nats://[user:password@]host:port`.
+            retry: how often a message is given to a reader that nacks it.
+            dead_letters: where it goes after that.
+            keeps: which topics survive; None: none does, and the server needs no JetStream.
+            namespace: what the subjects begin with, and the name of the stream.
+            timeout: seconds until an unreachable server is an error.
+            patience: seconds that publishing and subscribing wait for a server that went away.
+            keep_messages: how many messages of a kept topic are kept at most; the oldest go first.
+            keep_for: seconds for which they are kept. Both count when the stream is made, not later.
+
+        Raises:
+            BusUnreachable: it does not answer in time, or refuses.
+            MissingExtra: nats-py is not installed.
+        """
+        return cls(
+            await NatsConnection.open(url, timeout),
+            retry=retry,
+            dead_letters=dead_letters,
+            keeps=keeps,
+            namespace=namespace,
+            patience=patience,
+            keep_messages=keep_messages,
+            keep_for=keep_for,
+        )
+
+    async def publish(self, topic: str, *messages: Message) -> None:
+        self.refuse_if_closed()
+        kept = self.is_kept(topic)
+        address = self._subject(topic, kept=kept)
+        frames = [pack(message) for message in messages]
+        self._refuse_if_too_large(topic, frames)
+        send = self._send_kept if kept else self._send_live
+        async with self.within_patience(f"publishing on {topic!r}"):
+            for piece in _pieces(frames):
+                await send(address, piece)
+
+    def subscribe(self, topic: str, *, group: str | None = None) -> BrokerSubscription:
+        self.refuse_if_closed()
+        address = self._subject(topic, kept=self.is_kept(topic))
+        if group is None:
+            return LiveSubscription(self, topic, address)
+        self.refuse_group(topic)
+        return GroupSubscription(self, topic, address, group)
+
+    async def close(self) -> None:
+        await self.leave_all()
+        await self.connection.close()
+
+    async def make_stream(self) -> None:
+        """Make the stream of the kept topics, unless it is there.
+
+        Raises:
+            TransportError: the server has no JetStream, or refuses.
+        """
+        if self._stream_made:
+            return
+        from nats.errors import Error, NoRespondersError
+        from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+
+        await self.connection.usable()
+        jetstream = self.connection.jetstream()
+        try:
+            async with asyncio.timeout(_JETSTREAM_START):
+                while True:
+                    try:
+                        try:
+                            await self.connection.while_connected(jetstream.stream_info(self.namespace))
+                        except NotFoundError:
+                            await self.connection.while_connected(
+                                jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType]
+                                    name=self.namespace,
+                                    subjects=[f"{self.namespace}.kept.>"],
+                                    max_msgs_per_subject=self._keep_messages,
+                                    max_age=self._keep_for,
+                                )
+                            )
+                        self._stream_made = True
+                        return
+                    except (NoRespondersError, ServiceUnavailableError):
+                        await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise TransportError(
+                f"{self.server} keeps no messages: its JetStream does not answer.",
+                hint="Start the server with: nats-server -js -sd FOLDER",
+            ) from None
+        except APIError as error:
+            raise TransportError(
+                f"{self.server} refuses to make the stream {self.namespace!r}: {error.description}"
+            ) from error
+        except Error as error:
+            raise BusUnreachable(f"{self.server}: {error}") from error
+
+    async def _send_live(self, address: str, frames: list[bytes]) -> None:
+        from nats.errors import Error
+
+        client = await self.connection.usable()
+        try:
+            for frame in frames:
+                await client.publish(address, frame)
+            await self.connection.seen()
+        except Error as error:
+            self.refuse_if_closed()
+            raise BusUnreachable(f"{self.server}: {error}") from error
+
+    async def _send_kept(self, address: str, frames: list[bytes]) -> None:
+        """Send until all are stored. What is sent again has the same id, so that it is stored once."""
+        rest = [(f"{self._publisher}-{next(self._published)}", frame) for frame in frames]
+        while rest:
+            rest = rest[await self._store(address, rest) :]
+
+    async def _store(self, address: str, frames: list[tuple[str, bytes]]) -> int:
+        """Send once; returns how many were stored before the first that was not."""
+        from nats.errors import Error
+
+        answers: list[asyncio.Future[Msg]] = []
+        stored = 0
+        try:
+            await self.make_stream()
+            client = await self.connection.usable()
+            for name, frame in frames:
+                reply, answer = self.connection.expect()
+                answers.append(answer)
+                await client.publish(address, frame, reply=reply, headers={"Nats-Msg-Id": name})
+            for answer in answers:
+                if not self._is_stored(await answer):
+                    self._stream_made = False
+                    await asyncio.sleep(0.1)
+                    break
+                stored += 1
+        except (Error, BusUnreachable):
+            self.refuse_if_closed()
+            await asyncio.sleep(0.1)
+        finally:
+            for answer in answers:
+                answer.cancel()
+        return stored
+
+    def _is_stored(self, answer: "Msg") -> bool:
+        """Whether a message was stored; False: try again."""
+        if answer.headers and answer.headers.get("Status") == NO_RESPONDERS:
+            return False
+        error = json.loads(answer.data).get("error")
+        if error is None:
+            return True
+        if error.get("code") == 503:
+            return False
+        raise TransportError(f"{self.server} does not store the message: {error.get('description')}")
+
+    def _subject(self, topic: str, *, kept: bool) -> str:
+        return subject(f"{self.namespace}.{'kept' if kept else 'live'}", topic)
+
+    def _refuse_if_too_large(self, topic: str, frames: list[bytes]) -> None:
+        limit = self.connection.client.max_payload
+        largest = max(map(len, frames), default=0)
+        if largest + _HEADER_ROOM > limit:
+            raise MessageTooLarge(
+                f"A message of {largest} bytes for {topic!r} is more than {self.server} "
+                f"takes ({limit}). Nothing was published.",
+                hint="Raise max_payload in the server's configuration, or send a reference to the data instead.",
+            )
+
+    def _came_back(self) -> None:
+        # A server without persistence has forgotten the stream.
+        self._stream_made = False
+        for subscription in tuple(self.members):
+            if isinstance(subscription, GroupSubscription):
+                subscription.came_back()
+
+    def _broken(self, error: TransportError) -> None:
+        for subscription in tuple(self.members):
+            subscription.inbox.fail(error)
+
+
+def _pieces(frames: list[bytes]) -> list[list[bytes]]:
+    pieces: list[list[bytes]] = []
+    size = 0
+    for frame in frames:
+        if not pieces or len(pieces[-1]) >= _PIECE_MESSAGES or size + len(frame) > _PIECE_BYTES:
+            pieces.append([])
+            size = 0
+        pieces[-1].append(frame)
+        size += len(frame)
+    return pieces
