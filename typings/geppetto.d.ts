@@ -821,7 +821,7 @@ interface ChatOptions {
    * chatStep.startStream("Hello", { provider: "echo" });
    * ```
    */
-  provider?: "echo" | "scripted" | "openai" | "claude" | undefined;
+  provider?: "echo" | "scripted" | "openai" | "claude" | "ollama" | undefined;
   /**
    * The profile of the settings to use.
    * @example
@@ -854,6 +854,30 @@ interface ChatOptions {
    * ```
    */
   delay?: number | undefined;
+  /**
+   * Asks for the same answer to the same request, from providers that can.
+   * @example
+   * ```js
+   * chatStep.startStream("Hello", { seed: 7 });
+   * ```
+   */
+  seed?: number | undefined;
+  /**
+   * A JSON schema that the answer must fit; the answer is then JSON.
+   * @example
+   * ```js
+   * chatStep.startStream("Name a colour", { responseSchema: { type: "object", properties: { name: { type: "string" } } } });
+   * ```
+   */
+  responseSchema?: { readonly [key: string]: JsonValue } | undefined;
+  /**
+   * Whether a request that was answered before gets the same answer again: from this run, or from any on this machine.
+   * @example
+   * ```js
+   * chatStep.startStream("Hello", { cache: "disk" });
+   * ```
+   */
+  cache?: "off" | "memory" | "disk" | undefined;
   /**
    * How many times in a row the model may call tools before it must answer.
    * @example

@@ -138,11 +138,9 @@ class DiskStore:
                     logger.warning("%s is broken (%s): beginning a new one", self._path, error)
                     self._remove()
                 else:
-                    logger.log(
-                        logging.DEBUG if _is_busy(error) else logging.WARNING, "%s: %s", self._path, error
-                    )
+                    logger.warning("%s cannot be used: %s", self._path, error)
                 # A full disk, or a folder that may not be written to, will be so the next time too.
-                self._trouble += not _is_busy(error)
+                self._trouble += 1
                 return otherwise
 
     def _open(self) -> sqlite3.Connection:

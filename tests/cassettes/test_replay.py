@@ -193,6 +193,22 @@ async def test_live_takes_the_time_it_took_and_fast_does_not(workspace: Workspac
     assert (await workspace.run(Player(tape, "fast"), script)).lines == ["1 is done"]
 
 
+async def test_at_the_live_pace_tools_take_the_time_they_take_today(workspace: Workspace, tape: Path) -> None:
+    definition = SCRIPT[: SCRIPT.index("const conversation")].replace("SKY", '"blue"')
+    script = f'{definition} console.log(await chatStep.startStream("weather").finalText());'
+    recorded = await record(workspace, tape, script)
+    slow_tool = False
+    lines: list[str] = []
+    for text in tape.read_text().split("\n"):
+        line = json.loads(text) if text else {}
+        slow_tool = slow_tool or line.get("type") == "tool-result"
+        lines.append(json.dumps({**line, "at": line["at"] + 1000}) if slow_tool and "at" in line else text)
+    assert slow_tool
+    tape.write_text("\n".join(lines))
+    played = await workspace.run(Player(tape, "live"), script)
+    assert (played.kind, played.lines) == ("ok", recorded.lines), played.errors
+
+
 async def test_a_live_replay_can_be_cancelled(workspace: Workspace, tape: Path) -> None:
     await record(workspace, tape, 'await chatStep.startStream("one").finalText();')
     lines = [json.loads(line) for line in tape.read_text().split("\n") if line]
