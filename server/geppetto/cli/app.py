@@ -164,6 +164,21 @@ def config_set(
 
 
 @app.command()
+def lsp(
+    tcp: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Serve on this port of the loopback, for debugging.")
+    ] = None,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Serve on standard input and output; the default.")
+    ] = True,
+) -> None:
+    """Start the language server. Editors do this; docs/editors.md says how."""
+    from geppetto.lsp.main import serve_stdio, serve_tcp
+
+    raise typer.Exit(serve_stdio() if tcp is None else serve_tcp(tcp))
+
+
+@app.command()
 def models(
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="The folder whose settings are used.")

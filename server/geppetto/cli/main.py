@@ -18,6 +18,10 @@ def main() -> int:
 
         sys.stdout.write(f"geppetto {__version__}\n")
         return 0
+    if arguments in (["lsp"], ["lsp", "--stdio"]):
+        from geppetto.lsp.main import serve_stdio  # which starts the compiler before it imports anything else
+
+        return serve_stdio()
     if arguments[:1] == ["run"] and len(arguments) > 1 and "--help" not in arguments:
         from geppetto.cli import guard
 
