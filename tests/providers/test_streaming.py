@@ -210,7 +210,8 @@ class TestWhatCompatibleServersSend:
     async def test_no_usage(self, openai_chat):
         f = fake_openai
         final = await openai_chat.end(f.played([*f.text("x"), f.chunk({}, "stop"), f.DONE]))
-        assert (final.type, final.meta.usage) == ("final", None)
+        assert (final.type, final.meta.usage.input_tokens, final.meta.usage.output_tokens) == ("final", 4, 1)
+        assert final.step.meta == {"usage": "estimated"}
 
     async def test_cached_tokens_are_cheaper_and_a_told_cost_is_believed(self, openai_chat):
         f = fake_openai

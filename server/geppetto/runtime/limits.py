@@ -22,8 +22,8 @@ class Limits:
         memory_bytes: the whole process, buffers included; kept by whoever owns the process.
         output_bytes: console text and stream text together, as UTF-8.
         streams: steps running at once.
-        tokens: input and output tokens of all finished steps together.
-        cost_usd: money spent by all finished steps together, in US dollars.
+        tokens: input and output tokens of all steps together, counted after each request to a model.
+        cost_usd: money spent by all steps together, in US dollars, counted in the same way.
     """
 
     wall_seconds: float | None = None

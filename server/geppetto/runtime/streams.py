@@ -147,8 +147,9 @@ class LiveStreams:
             for message in batch:
                 payload, event_type = message.payload, message.metadata[EVENT_TYPE]
                 terminal = event_type in TERMINAL_TYPES
+                if event_type not in ("start", "partial"):
+                    self._account(payload, live)
                 if terminal:
-                    self._account(payload)
                     # Before the script hears of it: what it starts in answer may take this place.
                     self._live.pop(request.step_id, None)
                 self._watcher.show(StreamEvent(request.step_id, payload, request.place, request.name))
@@ -192,10 +193,23 @@ class LiveStreams:
         except Exception as error:  # a step that cannot be started is an error event, with a start before it
             return FailingStep(error), None
 
-    def _account(self, payload: bytes) -> None:
+    def _account(self, payload: bytes, live: _Live) -> None:
+        """Tells what was used since the last time: a step that calls tools says so after each round."""
         usage = json.loads(payload)["meta"].get("usage")
-        if usage:
-            self._watcher.spent(usage["input_tokens"], usage["output_tokens"], usage.get("cost"))
+        if not usage:
+            return
+        spent = _Spent(usage["input_tokens"], usage["output_tokens"], usage.get("cost"))
+        before, live.spent = live.spent, spent
+        if spent != before:
+            cost = None if spent.cost is None else spent.cost - (before.cost or 0.0)
+            self._watcher.spent(spent.input - before.input, spent.output - before.output, cost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    input: int = 0
+    output: int = 0
+    cost: float | None = None
 
 
 @dataclass
@@ -205,6 +219,8 @@ class _Live:
     cancelled: bool = False
     crowded: bool = False
     """Whether there were too many streams already when this one was asked for."""
+    spent: _Spent = _Spent()
+    """What the last event told of its use."""
 
 
 class Collector:

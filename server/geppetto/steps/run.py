@@ -4,7 +4,7 @@ This module needs pydantic; `Step.start` imports it when a step is started, not 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from geppetto.events.codec import EncodedEvent, StreamEncoder, encode, well_formed
 from geppetto.events.models import (
@@ -36,6 +36,7 @@ class StepRun:
         meta: metadata of the events. The partials carry it as it was at the start; what is set
             during the run (usage, stop_reason) is in every later event of another type.
         step: the step's metadata.
+        before_interrupt: called before an interrupt ends the stream: the last moment to set what was used.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class StepRun:
         self.ctx = ctx
         self.meta = meta
         self.step = step
+        self.before_interrupt: Callable[[], None] | None = None
         self._parts: list[str] = []
         self._paragraph = False
         self._ended: Event | None = None
@@ -108,6 +110,8 @@ class StepRun:
 
     def send_interrupt(self) -> None:
         """End the stream with what was said so far."""
+        if self.before_interrupt is not None:
+            self.before_interrupt()
         self._end(InterruptEvent(meta=self.meta, step=self.step, text=self.text))
 
     async def _send(self, event: Event) -> None:

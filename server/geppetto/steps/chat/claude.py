@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from geppetto.json_value import JsonValue
+from geppetto.steps.chat.bill import Bill
 from geppetto.steps.chat.claude_answer import ClaudeAnswer
 from geppetto.steps.chat.failures import service_failure
-from geppetto.steps.chat.remote import Bill, RemoteChatStep, is_json
+from geppetto.steps.chat.remote import RemoteChatStep, is_json
 from geppetto.steps.chat.step import ChatRequest
 from geppetto.steps.errors import ErrorKind, StepError
 from geppetto.steps.tools import ToolUse
@@ -65,17 +66,15 @@ class ClaudeStep(RemoteChatStep):
             await check_is_stream(stream.response, self.service, self.vendor, self.model)
             WatchedStream(stream.response, self.timeouts.idle, progress, self.service.where(self.vendor))
             answer = ClaudeAnswer()
-            bill = Bill(self, run)
-            async for event in stream:
-                delta = answer.read(cast("JsonValue", event))
-                if answer.begun:
-                    progress.token()
-                if delta:
-                    if answer.takes_paragraph():
-                        run.new_paragraph()
-                    await run.partial(delta)
-                elif answer.tokens is not None:
-                    bill.update(answer.tokens)
+            with Bill(run, request, answer, self.model, self.prices):
+                async for event in stream:
+                    delta = answer.read(cast("JsonValue", event))
+                    if answer.begun:
+                        progress.token()
+                    if delta:
+                        if answer.takes_paragraph():
+                            run.new_paragraph()
+                        await run.partial(delta)
         if answer.stop_reason is None:
             raise self.cut_off()
         return self._finished(run, answer)

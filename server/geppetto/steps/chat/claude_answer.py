@@ -40,6 +40,9 @@ class ClaudeAnswer:
         tokens: what was used until now.
     """
 
+    cost: float | None = None
+    """Claude never says."""
+
     def __init__(self) -> None:
         self.begun = False
         self.stop_reason: str | None = None
@@ -70,6 +73,16 @@ class ClaudeAnswer:
             case _:
                 pass
         return ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether `tokens` counts the whole answer: what Claude says at the beginning counts the input alone."""
+        return self.tokens is not None and self.stop_reason is not None
+
+    @property
+    def size(self) -> int:
+        """UTF-8 bytes of all that came."""
+        return sum(len(block.content.encode("utf-8", "surrogatepass")) for block in self._blocks.values())
 
     def takes_paragraph(self) -> bool:
         """Whether the text just read is parted from the text before by something that is not shown. Asked once."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from geppetto.json_value import JsonValue
+from geppetto.steps.chat.bill import Bill
 from geppetto.steps.chat.failures import Complaint, service_failure
 from geppetto.steps.chat.openai_answer import OpenAIAnswer
-from geppetto.steps.chat.remote import Bill, RemoteChatStep, is_json
+from geppetto.steps.chat.remote import RemoteChatStep, is_json
 from geppetto.steps.chat.step import ChatRequest
 from geppetto.steps.errors import StepError
 from geppetto.steps.tools import ToolUse
@@ -71,16 +72,13 @@ class OpenAIStep(RemoteChatStep):
             await check_is_stream(stream.response, self.service, self.vendor, self.model)
             watched = WatchedStream(stream.response, self.timeouts.idle, progress, where)
             answer = OpenAIAnswer()
-            try:
+            with Bill(run, request, answer, self.model, self.prices):
                 async for chunk in stream:
                     delta = answer.read(cast("JsonValue", chunk))
                     if answer.begun:
                         progress.token()
                     if delta:
                         await run.partial(delta)
-            finally:
-                if answer.tokens is not None:
-                    Bill(self, run).update(answer.tokens, answer.cost)
         if answer.stop_reason is None and not watched.said_done:
             raise self.cut_off()
         return self._finished(run, answer)

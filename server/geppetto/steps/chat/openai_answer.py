@@ -25,6 +25,7 @@ class OpenAIAnswer:
         stop_reason: in OpenAI's words.
         tokens: what was used, if the server says so.
         cost: in US dollars, if it says that too, as OpenRouter does.
+        size: UTF-8 bytes of all that came.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class OpenAIAnswer:
         self.stop_reason: str | None = None
         self.tokens: Tokens | None = None
         self.cost: float | None = None
+        self.size = 0
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
 
@@ -55,6 +57,11 @@ class OpenAIAnswer:
                 self.stop_reason = reason
         return text
 
+    @property
+    def counted(self) -> bool:
+        """Whether the server has said what was used. One that counts on in every chunk is believed at any time."""
+        return self.tokens is not None
+
     def tool_uses(self) -> list[ToolUse]:
         return [
             ToolUse(call.id or f"call_{uuid4().hex}", call.name, "".join(call.arguments) or "{}")
@@ -68,8 +75,10 @@ class OpenAIAnswer:
         if calls:
             for fragment in _list(calls):
                 self._read_call(_object(fragment))
-        if text or calls or delta.get("reasoning_content") or delta.get("reasoning"):
+        thoughts = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        if text or calls or thoughts:
             self.begun = True
+            self.size += _bytes(text) + _bytes(thoughts)
         return text
 
     def _read_call(self, fragment: JsonObject) -> None:
@@ -82,7 +91,9 @@ class OpenAIAnswer:
         call.id = call.id or id
         function = _object(fragment.get("function"))
         call.name = call.name or _text(function.get("name"))
-        call.arguments.append(_text(function.get("arguments")))
+        arguments = _text(function.get("arguments"))
+        call.arguments.append(arguments)
+        self.size += _bytes(arguments)
 
     def _read_usage(self, usage: JsonObject) -> None:
         details = _object(usage.get("prompt_tokens_details"))
@@ -99,6 +110,10 @@ class OpenAIAnswer:
 
 def _text(value: JsonValue) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _count(value: JsonValue) -> int:

@@ -12,7 +12,7 @@ from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.steps.chat.clients import Clients, shared_clients
 from geppetto.steps.chat.failures import LastingError
-from geppetto.steps.chat.pricing import Prices, Tokens
+from geppetto.steps.chat.pricing import Prices
 from geppetto.steps.chat.service import Retries, Service, Timeouts
 from geppetto.steps.chat.step import ChatParameters, ChatRequest, ChatStep
 from geppetto.steps.errors import ErrorKind, StepError
@@ -232,26 +232,6 @@ def _counted(failure: StepError, attempts: int) -> StepError:
         hint=failure.hint,
         retry_after=failure.retry_after,
     )
-
-
-class Bill:
-    """What a request has used so far, added to the run as it becomes known."""
-
-    def __init__(self, step: RemoteChatStep, run: "StepRun") -> None:
-        self._step = step
-        self._run = run
-        self._tokens = Tokens()
-        self._cost: float | None = None
-
-    def update(self, tokens: Tokens, cost: float | None = None) -> None:
-        """Set the request's tokens, and its cost in US dollars if the service says it."""
-        if tokens is self._tokens:
-            return
-        if cost is None:
-            cost = self._step.prices.cost(self._step.model, tokens)
-        more = None if cost is None else cost - (self._cost or 0.0)
-        self._run.add_usage(tokens.input - self._tokens.input, tokens.output - self._tokens.output, more)
-        self._tokens, self._cost = tokens, cost
 
 
 def is_json(text: str) -> bool:
