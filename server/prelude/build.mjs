@@ -47,7 +47,7 @@ const lazyPieces = {
     context.onLoad({ filter: /.*/, namespace: "lazy" }, async ({ path: name }) => {
       const result = await build({
         ...common,
-        entryPoints: [join("src", "lazy-pieces", `${name}.ts`)],
+        entryPoints: [`./${join("src", "lazy-pieces", name)}`],
         globalName: "piece",
       });
       remember(result);
