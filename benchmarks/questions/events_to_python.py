@@ -12,7 +12,7 @@ from geppetto.events.wire import step_topic
 from geppetto.steps.context import StepContext
 
 from benchmarks.engines import Talk
-from benchmarks.harness import Bench, Row
+from benchmarks.harness import Bench, Row, Series
 
 TITLE = "How many events a second reach a Python handler from a step written in Python?"
 
@@ -20,15 +20,24 @@ EVENTS = 100_000
 
 
 def measure(bench: Bench) -> list[Row]:
+    cost: dict[bool, list[float]] = {False: [], True: []}
+    names = {"raw messages": False, "decoded into models": True}
+
+    def rate(decoded: bool) -> float:
+        started = time.process_time()
+        events = asyncio.run(_rate(decoded=decoded))
+        cost[decoded].append((time.process_time() - started) / EVENTS * 1e6)
+        return events
+
     rates = bench.take_turns(
-        {
-            "bytes": lambda: asyncio.run(_rate(decoded=False)),
-            "events": lambda: asyncio.run(_rate(decoded=True)),
-        }
+        {name: lambda decoded=decoded: rate(decoded) for name, decoded in names.items()}, warm_up=0
     )
     return [
-        Row("raw messages", "events/s", rates["bytes"], ">= 50000"),
-        Row("decoded into models", "events/s", rates["events"], ">= 50000"),
+        *(Row(name, "events/s", rates[name], ">= 50000") for name in names),
+        *(
+            Row(f"{name}, processor time", "µs/event", Series(tuple(cost[decoded])))
+            for name, decoded in names.items()
+        ),
     ]
 
 

@@ -41,4 +41,12 @@ def measure(bench: Bench) -> list[Row]:
     )
     rows = [Row(f"{count} at once", "events/s", rates[f"{count}"]) for count in counts]
     cost = rates["1"].over(rates["1000"])
-    return [*rows, Row("an event among 1 000 streams / in one", "×", cost, note="1 is no extra cost")]
+    return [
+        *rows,
+        Row(
+            "an event among 1 000 streams / in one",
+            "×",
+            cost,
+            note="starting and ending a stream costs about 0.5 ms, here for 50 events",
+        ),
+    ]
