@@ -10,7 +10,8 @@ from typing import NoReturn
 
 from geppetto.cli import exit_codes
 from geppetto.cli.request import RunRequest
-from geppetto.runs.process import bound_memory, die_with_parent, limit_data
+from geppetto.runs.process import bound_memory, limit_data
+from geppetto.runtime.parent import die_with_parent
 
 _V8_START = 1024 * 1024 * 1024
 """More than V8 maps for machine code and the like before a script has made anything."""

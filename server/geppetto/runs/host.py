@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from geppetto import __version__
 from geppetto.runs.frames import FrameError, frame, read_message
 from geppetto.runs.outbox import Outbox
-from geppetto.runs.process import bound_memory, die_with_parent
+from geppetto.runs.process import bound_memory
+from geppetto.runtime.parent import die_with_parent
 
 if TYPE_CHECKING:
     from geppetto.runs.protocol import RunRequest, Wire

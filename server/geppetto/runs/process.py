@@ -20,18 +20,6 @@ _OUT_OF_MEMORY = re.compile(rb"out of memory|allocation failed", re.IGNORECASE)
 DeathCause = Literal["memory", "killed", "crash"]
 
 
-def die_with_parent(parent: int) -> None:
-    """Has Linux kill this process when its parent, of this process id, ends; elsewhere does nothing."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before we asked
-        os._exit(130)
-
-
 def bound_memory(memory_bytes: int) -> int:
     """Bounds what this process may allocate from now on: the system refuses more (``RLIMIT_DATA``).
 

@@ -5,17 +5,19 @@ Each file is compiled alone, so what comes out depends on its text only and is c
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from geppetto.runtime.modules import ModuleError, needs_compiler
+from geppetto.runtime.parent import die_with_parent
 from geppetto.runtime.source import OriginalFile
 from geppetto.runtime.sourcemap import split_inline_map
 
@@ -40,7 +42,7 @@ class Compiled:
     mappings: str
 
 
-def compile_modules(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
+async def compile_modules(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
     """Compiles what needs it, all in one run of the compiler; the rest is returned as it is.
 
     Raises:
@@ -56,41 +58,25 @@ def compile_modules(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled
         else:
             wanted.append(index)
     if wanted:
-        compiled = _run([files[index] for index in wanted])
+        compiled = await _run([files[index] for index in wanted])
         for index, result in zip(wanted, compiled, strict=True):
             _write_cache(*files[index], result)
             results[index] = result
     return [results[index] for index in range(len(files))]
 
 
-def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
+async def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
     from geppetto.resources import tsc_path
 
     with tempfile.TemporaryDirectory(prefix="geppetto-") as folder:
         # Copies under plain names: the text may not be saved, and the path may hold anything.
         names = [f"{number}{_suffix(path)}" for number, (path, _) in enumerate(files)]
-        for name, (_, file) in zip(names, files, strict=True):
-            Path(folder, name).write_text(file.text, "utf-8", errors="surrogatepass", newline="")
-        try:
-            done = subprocess.run(
-                [tsc_path(), *_OPTIONS, "--rootDir", ".", "--outDir", "out", *names],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_TIMEOUT_SECONDS,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except subprocess.TimeoutExpired:
-            raise ModuleError(f"The TypeScript compiler took longer than {_TIMEOUT_SECONDS:.0f} s") from None
-        except OSError as error:
-            raise ModuleError(
-                f"The TypeScript compiler cannot be started: {error}", hint="'geppetto doctor' tells more."
-            ) from error
+        _write_copies(folder, names, files)
+        output = await _output(
+            [os.fspath(tsc_path()), *_OPTIONS, "--rootDir", ".", "--outDir", "out", *names], folder
+        )
         # The compiler misses its library on purpose; only errors of syntax (TS1…) count.
-        for match in _DIAGNOSTIC.finditer(done.stdout):
+        for match in _DIAGNOSTIC.finditer(output):
             _, file = files[names.index(match["file"])]
             offset = file.v8_index.offset(int(match["line"]) - 1, int(match["column"]) - 1)
             raise ModuleError(match["message"], name="SyntaxError", place=file.place(offset), source=file)
@@ -101,9 +87,40 @@ def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
                 compiled.append(Compiled(*split_inline_map(made.read_text("utf-8"))))
             except FileNotFoundError:
                 raise ModuleError(
-                    f"The TypeScript compiler made nothing of {path}: {done.stdout.strip()}"
+                    f"The TypeScript compiler made nothing of {path}: {output.strip()}"
                 ) from None
         return compiled
+
+
+def _write_copies(folder: str, names: Sequence[str], files: Sequence[tuple[Path, OriginalFile]]) -> None:
+    for name, (_, file) in zip(names, files, strict=True):
+        Path(folder, name).write_text(file.text, "utf-8", errors="surrogatepass", newline="")
+
+
+async def _output(command: Sequence[str], folder: str) -> str:
+    """What a command prints. It ends with us: when we are cancelled, and when this process is killed."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=partial(die_with_parent, os.getpid()) if os.name == "posix" else None,
+        )
+    except OSError as error:
+        raise ModuleError(
+            f"The TypeScript compiler cannot be started: {error}", hint="'geppetto doctor' tells more."
+        ) from error
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
+    except TimeoutError:
+        raise ModuleError(f"The TypeScript compiler took longer than {_TIMEOUT_SECONDS:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return output.decode("utf-8", "replace")
 
 
 def _suffix(path: Path) -> str:

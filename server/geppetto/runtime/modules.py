@@ -233,7 +233,7 @@ class Program:
         ]
 
 
-def load_program(script: Script, root: Path, first_unit: int = 0) -> Program:
+async def load_program(script: Script, root: Path, first_unit: int = 0) -> Program:
     """Reads and compiles a script and everything it imports.
 
     Args:
@@ -245,23 +245,14 @@ def load_program(script: Script, root: Path, first_unit: int = 0) -> Program:
     """
     from geppetto.runtime.compiler import compile_modules
 
-    root = root.resolve()
-    main = script.path if script.path.suffix not in (*_TYPESCRIPT, *_JAVASCRIPT) else script.path.resolve()
-    original = (
-        read_source(main, str(script.path))
-        if script.text is None
-        else source_from_bytes(script.text.encode("utf-8", "surrogatepass"), str(script.path))
-    )
-    if not original.text.strip():
-        hint = "'geppetto init' writes a first script."
-        raise ModuleError(f"{script.path} is empty: there is nothing to run", hint=hint)
+    root, main, original = _opened(script, root)
     units: dict[Path, str] = {main: f"m{first_unit}"}
     modules: list[CompiledModule] = []
     data: dict[str, JsonValue] = {}
     level: list[tuple[Path, OriginalFile]] = [(main, original)]
     while level:
         following: list[tuple[Path, OriginalFile]] = []
-        for (path, file), compiled in zip(level, compile_modules(level), strict=True):
+        for (path, file), compiled in zip(level, await compile_modules(level), strict=True):
             module = _module(units[path], path, file, compiled.text, compiled.mappings, root)
             modules.append(module)
             for specifier, target in module.requires.items():
@@ -282,6 +273,21 @@ def load_program(script: Script, root: Path, first_unit: int = 0) -> Program:
                     raise ModuleError(message, place=place, source=file) from error
         level = following
     return Program(units[main], tuple(modules), data, units)
+
+
+def _opened(script: Script, root: Path) -> tuple[Path, Path, OriginalFile]:
+    """The workspace and the script's path, both resolved, and its text."""
+    root = root.resolve()
+    main = script.path if script.path.suffix not in (*_TYPESCRIPT, *_JAVASCRIPT) else script.path.resolve()
+    original = (
+        read_source(main, str(script.path))
+        if script.text is None
+        else source_from_bytes(script.text.encode("utf-8", "surrogatepass"), str(script.path))
+    )
+    if not original.text.strip():
+        hint = "'geppetto init' writes a first script."
+        raise ModuleError(f"{script.path} is empty: there is nothing to run", hint=hint)
+    return root, main, original
 
 
 def _shown(path: Path, root: Path) -> str:

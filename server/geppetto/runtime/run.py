@@ -68,6 +68,7 @@ class Run:
         self._ended: asyncio.Event = asyncio.Event()
         self._kind: OutcomeKind | None = None
         self._stopping: tuple[OutcomeKind, ScriptError | None] | None = None
+        self._loading: asyncio.Task[None] | None = None
         self._stop_timer: asyncio.TimerHandle | None = None
         self._numbers: dict[int, str] = {}
         self._timer_ticks = 0
@@ -102,7 +103,7 @@ class Run:
         wall = self._engine.limits.wall_seconds
         alarm = None if wall is None else loop.call_later(wall, self._out_of_time, wall)
         try:
-            await self._load(script, first_unit)
+            await self._load_unless_stopped(script, first_unit)
             await self._ended.wait()
         except asyncio.CancelledError:
             self._end("cancelled")
@@ -125,9 +126,20 @@ class Run:
             self._isolate.lost,
         )
 
+    async def _load_unless_stopped(self, script: Script, first_unit: int) -> None:
+        self._loading = asyncio.create_task(self._load(script, first_unit))
+        try:
+            await self._loading
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._kind is None or (caller is not None and caller.cancelling()):
+                raise  # the caller was cancelled, and not the loading by the end of the run
+        finally:
+            self._loading = None
+
     async def _load(self, script: Script, first_unit: int) -> None:
         try:
-            program = load_program(script, self._engine.root, first_unit)
+            program = await load_program(script, self._engine.root, first_unit)
         except ModuleError as error:
             self._fail(self._sources.module_error(error))
             return
@@ -221,6 +233,8 @@ class Run:
         self._kind = kind
         if error is not None:
             self._errors.add(error)
+        if self._loading is not None:
+            self._loading.cancel()
         self._isolate.stop()
         self._inbox.wake()
 
