@@ -78,6 +78,14 @@ class Server:
         await self.stop(how)
         await self.start()
 
+    def forget(self) -> None:
+        """Throw away what the server kept, while it does not run."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "log":
+                path.unlink()
+
     def freeze(self) -> None:
         """The process is there and holds its connections, but does nothing."""
         assert self._process is not None

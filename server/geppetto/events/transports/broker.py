@@ -21,12 +21,6 @@ logger = logging.getLogger(__name__)
 CLOSING: Final = 5.0
 """Seconds that closing a subscription or a connection may take; what is left then is dropped."""
 
-CLAIM_AFTER: Final = 30.0
-"""Seconds without a sign of life from a group's reader after which its message goes to another."""
-
-SIGN_OF_LIFE: Final = CLAIM_AFTER / 3
-"""Seconds between two signs of life of a reader that is busy with a message."""
-
 KeepRule: TypeAlias = Callable[[str], bool]
 """Whether the messages of a topic must survive until every group has had them."""
 
@@ -93,6 +87,7 @@ class BrokerTransport:
 
     Attributes:
         patience: seconds that publishing and subscribing wait for a server that went away.
+        claim_after: seconds without a sign of life from a group's reader after which its message goes to another.
         members: the subscriptions that have been entered and not been left.
     """
 
@@ -104,15 +99,22 @@ class BrokerTransport:
         dead_letters: DeadLetterLog | None,
         keeps: KeepRule | None,
         patience: float,
+        claim_after: float,
     ) -> None:
         self.server = server
         self.retry = retry if retry is not None else RetryPolicy()
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetterLog()
         self.capabilities = Capabilities(redelivers=True, one_in_flight=True, durable=keeps is not None)
         self.patience = patience
+        self.claim_after = claim_after
         self.members: set[BrokerSubscription] = set()
         self._keeps = keeps
         self._closed = False
+
+    @property
+    def sign_of_life(self) -> float:
+        """Seconds between two signs of life of a reader that is busy with a message."""
+        return self.claim_after / 3
 
     def is_kept(self, topic: str) -> bool:
         """Whether the messages of this topic survive until every group has had them."""

@@ -47,7 +47,7 @@ class NatsTransport(BrokerTransport):
     is published while they are connected.
 
     - A reader gets one message at a time; a nacked one comes again, then becomes a dead letter.
-    - A group's message whose reader died is delivered to another after `CLAIM_AFTER` seconds.
+    - A group's message whose reader died is delivered to another after `claim_after` seconds.
     - When the server goes away, publishing waits for it (`patience`) and subscriptions go on by
       themselves. Live messages published meanwhile are lost; kept ones are not, but may come twice.
     """
@@ -61,13 +61,19 @@ class NatsTransport(BrokerTransport):
         keeps: KeepRule | None = outlives_its_readers,
         namespace: str = "geppetto",
         patience: float = 10.0,
+        claim_after: float = 30.0,
         keep_messages: int = 1_000_000,
         keep_for: float = 7 * 24 * 3600.0,
     ) -> None:
         if not _NAMESPACE.fullmatch(namespace):
             raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
         super().__init__(
-            connection.server, retry=retry, dead_letters=dead_letters, keeps=keeps, patience=patience
+            connection.server,
+            retry=retry,
+            dead_letters=dead_letters,
+            keeps=keeps,
+            patience=patience,
+            claim_after=claim_after,
         )
         self.connection = connection
         self.namespace = namespace
@@ -76,6 +82,7 @@ class NatsTransport(BrokerTransport):
         self._keep_messages = keep_messages
         self._keep_for = keep_for
         self._stream_made = False
+        self._stream_lock = asyncio.Lock()
         self._publisher = uuid.uuid4().hex
         self._published = itertools.count()
         connection.came_back = self._came_back
@@ -92,6 +99,7 @@ class NatsTransport(BrokerTransport):
         namespace: str = "geppetto",
         timeout: float = 5.0,
         patience: float = 10.0,
+        claim_after: float = 30.0,
         keep_messages: int = 1_000_000,
         keep_for: float = 7 * 24 * 3600.0,
     ) -> Self:
@@ -105,6 +113,8 @@ class NatsTransport(BrokerTransport):
             namespace: what the subjects begin with, and the name of the stream.
             timeout: seconds until an unreachable server is an error.
             patience: seconds that publishing and subscribing wait for a server that went away.
+            claim_after: seconds without a sign of life after which a group's reader counts as dead and its
+                message goes to another. A reader that blocks its event loop for so long looks dead.
             keep_messages: how many messages of a kept topic are kept at most; the oldest go first.
             keep_for: seconds for which they are kept. Both count when the stream is made, not later.
 
@@ -119,6 +129,7 @@ class NatsTransport(BrokerTransport):
             keeps=keeps,
             namespace=namespace,
             patience=patience,
+            claim_after=claim_after,
             keep_messages=keep_messages,
             keep_for=keep_for,
         )
@@ -152,43 +163,50 @@ class NatsTransport(BrokerTransport):
         Raises:
             TransportError: the server has no JetStream, or refuses.
         """
-        if self._stream_made:
-            return
-        from nats.errors import Error, NoRespondersError
-        from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+        async with self._stream_lock:
+            if self._stream_made:
+                return
+            from nats.errors import Error, NoRespondersError
+            from nats.js.errors import APIError, ServiceUnavailableError
 
-        await self.connection.usable()
+            waiting = _JETSTREAM_START
+            while not self._stream_made:
+                await self.connection.usable()
+                try:
+                    await self._ask_for_stream()
+                    self._stream_made = True
+                except (NoRespondersError, ServiceUnavailableError):
+                    if waiting <= 0:
+                        raise TransportError(
+                            f"{self.server} keeps no messages: its JetStream is switched off.",
+                            hint="Start the server with: nats-server -js -sd FOLDER",
+                        ) from None
+                    waiting -= 0.2
+                    await asyncio.sleep(0.2)
+                except APIError as error:
+                    raise TransportError(
+                        f"{self.server} refuses to make the stream {self.namespace!r}: {error.description}"
+                    ) from error
+                except TimeoutError:
+                    continue  # a busy server; whoever waits for us knows for how long
+                except Error as error:
+                    raise BusUnreachable(f"{self.server}: {error}") from error
+
+    async def _ask_for_stream(self) -> None:
+        from nats.js.errors import NotFoundError
+
         jetstream = self.connection.jetstream()
         try:
-            async with asyncio.timeout(_JETSTREAM_START):
-                while True:
-                    try:
-                        try:
-                            await self.connection.while_connected(jetstream.stream_info(self.namespace))
-                        except NotFoundError:
-                            await self.connection.while_connected(
-                                jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType]
-                                    name=self.namespace,
-                                    subjects=[f"{self.namespace}.kept.>"],
-                                    max_msgs_per_subject=self._keep_messages,
-                                    max_age=self._keep_for,
-                                )
-                            )
-                        self._stream_made = True
-                        return
-                    except (NoRespondersError, ServiceUnavailableError):
-                        await asyncio.sleep(0.2)
-        except TimeoutError:
-            raise TransportError(
-                f"{self.server} keeps no messages: its JetStream does not answer.",
-                hint="Start the server with: nats-server -js -sd FOLDER",
-            ) from None
-        except APIError as error:
-            raise TransportError(
-                f"{self.server} refuses to make the stream {self.namespace!r}: {error.description}"
-            ) from error
-        except Error as error:
-            raise BusUnreachable(f"{self.server}: {error}") from error
+            await self.connection.while_connected(lambda: jetstream.stream_info(self.namespace))
+        except NotFoundError:
+            await self.connection.while_connected(
+                lambda: jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType]
+                    name=self.namespace,
+                    subjects=[f"{self.namespace}.kept.>"],
+                    max_msgs_per_subject=self._keep_messages,
+                    max_age=self._keep_for,
+                )
+            )
 
     async def _send_live(self, address: str, frames: list[bytes]) -> None:
         from nats.errors import Error

@@ -122,7 +122,7 @@ class NatsConnection:
         answer.add_done_callback(lambda _: self._answers.pop(token, None))
         return f"{self._inbox}.{token}", answer
 
-    async def while_connected(self, request: Coroutine[Any, Any, T]) -> T:
+    async def while_connected(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What the library answers to a request, which it would go on waiting for on a dead connection.
 
         Raises:
@@ -131,7 +131,7 @@ class NatsConnection:
         """
         await self.usable()
         _, lost = self.expect()
-        task = asyncio.ensure_future(request)
+        task = asyncio.create_task(request())
         try:
             await asyncio.wait({task, lost}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():

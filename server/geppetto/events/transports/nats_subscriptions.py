@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from geppetto.events.message import Message
 from geppetto.events.transports import TransportError
-from geppetto.events.transports.broker import (
-    CLAIM_AFTER,
-    SIGN_OF_LIFE,
-    BrokerSubscription,
-    BusUnreachable,
-    end,
-)
+from geppetto.events.transports.broker import BrokerSubscription, BusUnreachable, end
 from geppetto.events.transports.inbox import Inbox
 from geppetto.events.transports.nats_connection import NatsConnection
 from geppetto.events.transports.nats_wire import consumer_name, unpack
@@ -156,7 +150,7 @@ class GroupSubscription(BrokerSubscription):
                 received = await self._next()
                 self._held = received
                 self._hand_over(received)
-                while not await self.inbox.emptied(SIGN_OF_LIFE):
+                while not await self.inbox.emptied(self._nats.sign_of_life):
                     await self._send(received.reply, b"+WPI")
                 await self._acknowledge_and_pull(received)
                 self._held = None
@@ -193,21 +187,29 @@ class GroupSubscription(BrokerSubscription):
                     received = await self._arrivals.get()
             except TimeoutError:
                 received = None
-            if received is not None:
+            if received is None:
+                # A server that was away may have forgotten the group.
+                await self._mend("no answer")
+            else:
                 status = received.headers.get("Status") if received.headers else None
                 if status is None:
                     return received
                 if status not in _NOTHING_CAME:
+                    await asyncio.sleep(0.2)
                     await self._mend(status)
             await self._pull()
 
-    async def _mend(self, status: str) -> None:
-        """The server cannot serve the pull: the consumer may be gone, or JetStream not up yet."""
-        await asyncio.sleep(0.2)
-        try:
-            await self._make_consumer()
-        except TransportError as error:
-            logger.warning("The group %s cannot read %s (%s): %s", self._group, self.topic, status, error)
+    async def _mend(self, reason: str) -> None:
+        """Make the group again if it is not there, however long the server takes until it can."""
+        while True:
+            try:
+                await self._make_consumer()
+                return
+            except TransportError as error:
+                # Ends this when the connection has ended.
+                await self._connection.usable()
+                logger.warning("The group %s cannot read %s (%s): %s", self._group, self.topic, reason, error)
+                await asyncio.sleep(1)
 
     async def _pull(self) -> None:
         await self._connection.usable()
@@ -228,7 +230,7 @@ class GroupSubscription(BrokerSubscription):
                     # In the same packet as the ack.
                     pulled = True
                     await self._pull()
-                async with asyncio.timeout(CLAIM_AFTER):
+                async with asyncio.timeout(self._nats.claim_after):
                     await confirmation
                 return
             except (BusUnreachable, TimeoutError) as error:
@@ -256,16 +258,22 @@ class GroupSubscription(BrokerSubscription):
             filter_subject=self._subject,
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=CLAIM_AFTER,
+            ack_wait=self._nats.claim_after,
             # We count tries ourselves, so that the last one ends in a dead letter and not in silence.
             max_deliver=-1,
             max_ack_pending=-1,
             max_waiting=8192,
         )
+        jetstream = self._connection.jetstream()
         try:
-            jetstream = self._connection.jetstream()
-            request = jetstream.add_consumer(self._stream, config)  # pyright: ignore[reportUnknownMemberType]
-            await self._connection.while_connected(request)
+            while True:
+                try:
+                    await self._connection.while_connected(
+                        lambda: jetstream.add_consumer(self._stream, config)  # pyright: ignore[reportUnknownMemberType]
+                    )
+                    return
+                except TimeoutError:
+                    continue  # a busy server; whoever waits for us knows for how long
         except Error as error:
             raise TransportError(
                 f"{self._connection.server} does not make the group {self._group!r} on {self.topic!r}: {error}"

@@ -53,7 +53,7 @@ class RedisTransport(BrokerTransport):
     survives a crash of the server itself is up to the server's configuration (`appendonly`).
 
     - A reader gets one message at a time; a nacked one comes again, then becomes a dead letter.
-    - A group's message whose reader died is delivered to another after `CLAIM_AFTER` seconds.
+    - A group's message whose reader died is delivered to another after `claim_after` seconds.
     - When the server goes away, publishing waits for it (`patience`) and subscriptions go on by themselves.
     - The oldest messages of a stream go when it is full. A reader without a group that has not read them yet
       fails with `FellBehind`.
@@ -70,6 +70,7 @@ class RedisTransport(BrokerTransport):
         keeps: KeepRule | None = outlives_its_readers,
         namespace: str = "geppetto",
         patience: float = 10.0,
+        claim_after: float = 30.0,
         keep_messages: int = 1_000_000,
         keep_for: float = 7 * 24 * 3600.0,
         live_messages: int = 100_000,
@@ -77,7 +78,12 @@ class RedisTransport(BrokerTransport):
         if not _NAMESPACE.fullmatch(namespace):
             raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
         super().__init__(
-            connection.server, retry=retry, dead_letters=dead_letters, keeps=keeps, patience=patience
+            connection.server,
+            retry=retry,
+            dead_letters=dead_letters,
+            keeps=keeps,
+            patience=patience,
+            claim_after=claim_after,
         )
         self.connection = connection
         self.live_topics: dict[bytes, LiveTopic] = {}
@@ -98,6 +104,7 @@ class RedisTransport(BrokerTransport):
         namespace: str = "geppetto",
         timeout: float = 5.0,
         patience: float = 10.0,
+        claim_after: float = 30.0,
         keep_messages: int = 1_000_000,
         keep_for: float = 7 * 24 * 3600.0,
         live_messages: int = 100_000,
@@ -112,6 +119,8 @@ class RedisTransport(BrokerTransport):
             namespace: what the names of all keys begin with.
             timeout: seconds until an unreachable server is an error.
             patience: seconds that publishing and subscribing wait for a server that went away.
+            claim_after: seconds without a sign of life after which a group's reader counts as dead and its
+                message goes to another. A reader that blocks its event loop for so long looks dead.
             keep_messages: how many messages of a kept topic are kept at least; the oldest go first.
             keep_for: seconds after the last message until a kept topic is forgotten.
             live_messages: how far behind a reader of any other topic may be.
@@ -127,6 +136,7 @@ class RedisTransport(BrokerTransport):
             keeps=keeps,
             namespace=namespace,
             patience=patience,
+            claim_after=claim_after,
             keep_messages=keep_messages,
             keep_for=keep_for,
             live_messages=live_messages,

@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from geppetto.events.message import Message
-from geppetto.events.transports.broker import CLAIM_AFTER, SIGN_OF_LIFE, BrokerSubscription, end
+from geppetto.events.transports.broker import BrokerSubscription, end
 from geppetto.events.transports.redis_connection import BLOCK, CommandRefused, RedisConnection
 from geppetto.events.transports.redis_wire import Reply, as_bytes, as_int, as_list, as_pairs, message
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BLOCK_MS: Final = int(BLOCK * 1000)
-_CLAIM_MS: Final = int(CLAIM_AFTER * 1000)
 
 # A member that showed no sign of life for a day and holds nothing is forgotten.
 _FORGET_MS: Final = 24 * 3600 * 1000
@@ -37,6 +36,8 @@ class GroupSubscription(BrokerSubscription):
         self._task: asyncio.Task[None] | None = None
         self._group = group.encode("utf-8", "surrogatepass")
         self._member = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._claim_ms = int(transport.claim_after * 1000)
+        self._sign_of_life = transport.sign_of_life
         self._held: bytes | None = None
         self._look_for_left = 0.0
 
@@ -46,15 +47,16 @@ class GroupSubscription(BrokerSubscription):
         self._task = asyncio.create_task(self._run(), name=f"redis group {self._group!r} {self.topic}")
 
     async def detach(self, *, settled: bool) -> None:
-        if self._task is not None:
-            await end(self._task)
+        if self._task is None:
+            return
+        await end(self._task)
         command = self._connection.command
         if self._held is not None and settled:
             await command("XACK", self._key, self._group, self._held)
         # What it holds, also by a read whose answer was not waited for, is given back at once.
         for entry in as_list(await command("XPENDING", self._key, self._group, "-", "+", 10, self._member)):
             name = as_bytes(as_list(entry)[0])
-            given_back = ("IDLE", 2 * _CLAIM_MS, "JUSTID")
+            given_back = ("IDLE", 2 * self._claim_ms, "JUSTID")
             await command("XCLAIM", self._key, self._group, "given-back", 0, name, *given_back)
 
     async def _run(self) -> None:
@@ -87,10 +89,17 @@ class GroupSubscription(BrokerSubscription):
                 self.inbox.put(message(fields), failures)
             except ValueError as error:
                 self.inbox.reject(Message(repr(fields).encode()), f"not published by Geppetto: {error}")
-            while not await self.inbox.emptied(SIGN_OF_LIFE):
-                await command("XCLAIM", self._key, self._group, self._member, 0, name, "JUSTID")
+            while not await self.inbox.emptied(self._sign_of_life):
+                await self._show_life(name)
             await command("XACK", self._key, self._group, name)
             self._held = None
+
+    async def _show_life(self, name: bytes) -> None:
+        try:
+            await self._connection.command("XCLAIM", self._key, self._group, self._member, 0, name, "JUSTID")
+        except CommandRefused as error:
+            if error.code != "NOGROUP":  # that is dealt with when the next message is taken
+                raise
 
     async def _take_new(self) -> tuple[bytes, Reply, int] | None:
         """A message that no member has had; None if none comes for a while."""
@@ -107,14 +116,16 @@ class GroupSubscription(BrokerSubscription):
         """A message that another member has left, or that died with it."""
         command = self._connection.command
         while time.monotonic() >= self._look_for_left:
-            left = as_list(await command("XPENDING", self._key, self._group, "IDLE", _CLAIM_MS, "-", "+", 1))
+            left = as_list(
+                await command("XPENDING", self._key, self._group, "IDLE", self._claim_ms, "-", "+", 1)
+            )
             if not left:
                 self._look_for_left = time.monotonic() + BLOCK
                 break
             name, _, _, deliveries = as_list(left[0])
             # Empty if another member was faster, or the stream has dropped the message.
             claimed = as_list(
-                await command("XCLAIM", self._key, self._group, self._member, _CLAIM_MS, as_bytes(name))
+                await command("XCLAIM", self._key, self._group, self._member, self._claim_ms, as_bytes(name))
             )
             if claimed and claimed[0] is not None:
                 return as_bytes(name), as_list(claimed[0])[1], as_int(deliveries)
