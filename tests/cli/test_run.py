@@ -224,3 +224,30 @@ def test_nothing_heavy_is_imported_to_run_a_script(
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "py_mini_racer" in imported
     assert not imported & {"pydantic", "yaml", "rich", "openai", "anthropic", "jsonschema", "tree_sitter"}
+
+
+@pytest.mark.parametrize(
+    ("text", "closed", "code"),
+    [
+        ("console.log(1)", ">&-", 0),
+        ("console.log(1)", "<&- >&- 2>&-", 0),
+        ("null.x", ">&- 2>&-", 1),
+    ],
+)
+def test_closed_streams_are_no_trouble(
+    text: str, closed: str, code: int, script: Script, tmp_path: Path, env: dict[str, str]
+) -> None:
+    command = f"{sys.executable} -m geppetto run {script(text)} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_standard_input_is_an_empty_script(tmp_path: Path, env: dict[str, str]) -> None:
+    command = f"{sys.executable} -m geppetto run - <&-"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, "<stdin> is empty" in done.stderr) == (1, True), done.stderr

@@ -1,5 +1,6 @@
 """The way into the command `geppetto`. Imports nothing before it is known to be needed."""
 
+import os
 import sys
 
 TYPE_CHECKING = False  # not from typing, which takes longer to import than everything else here
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Runs the command line; returns its exit code, or raises SystemExit with it."""
+    _open_missing_streams()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from geppetto import __version__
@@ -31,6 +33,13 @@ def main() -> int:
                 request = _plain_request(arguments)
                 return _run_app(held.run) if request is None else held.run(request)
     return _run_app(_run_here)
+
+
+def _open_missing_streams() -> None:
+    """Opens to nothing what the caller closed (``>&-``): or the next file to be opened takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _plain_request(arguments: "list[str]") -> "RunRequest | None":
