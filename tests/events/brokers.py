@@ -191,6 +191,54 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+class Line:
+    """A way to a server that can lose an answer: the server has done what was asked, and nobody learns it."""
+
+    def __init__(self) -> None:
+        self.lose_the_next_answer = False
+        self.lost = 0
+        self.port = 0
+
+    async def carry(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", server.port)
+
+        async def there() -> None:
+            while data := await reader.read(65536):
+                forth.write(data)
+
+        asking = asyncio.create_task(there())
+        try:
+            while data := await back.read(65536):
+                if self.lose_the_next_answer:
+                    self.lose_the_next_answer = False
+                    self.lost += 1
+                    break
+                writer.write(data)
+        finally:
+            asking.cancel()
+            forth.close()
+            writer.close()
+
+
+@asynccontextmanager
+async def line_to(server: Server) -> AsyncIterator[Line]:
+    line = Line()
+    carriers: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        carriers.add(asyncio.create_task(line.carry(server, reader, writer)))
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    line.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield line
+    finally:
+        listening.close()
+        for carrier in carriers:
+            carrier.cancel()
+        await asyncio.gather(*carriers, return_exceptions=True)
+
+
 @asynccontextmanager
 async def broker_bus(kind: type[Server], connect: Connect) -> AsyncIterator[Bus]:
     async with serving(kind) as server:

@@ -24,7 +24,7 @@ from geppetto.events.transports.nats import NatsTransport
 from geppetto.events.transports.redis import RedisTransport
 from geppetto.events.wire import EVENT_TYPE, step_topic
 
-from tests.events.brokers import QUICK_RETRY, NatsServer, RedisServer, Server, serving
+from tests.events.brokers import QUICK_RETRY, NatsServer, RedisServer, Server, line_to, serving
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.e2e]
 
@@ -45,13 +45,16 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
         yield server
 
 
+def _name(broker: Server) -> str:
+    return next(name for name, kind in KINDS.items() if isinstance(broker, kind))
+
+
 @pytest.fixture
 async def open_bus(broker: Server) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     transports: list[BrokerTransport] = []
 
     async def open_bus(**options: Any) -> Any:
-        name = next(name for name, kind in KINDS.items() if isinstance(broker, kind))
-        transports.append(await OPEN[name](broker.url, **{"retry": QUICK_RETRY, **options}))
+        transports.append(await OPEN[_name(broker)](broker.url, **{"retry": QUICK_RETRY, **options}))
         return transports[-1]
 
     yield open_bus
@@ -209,6 +212,24 @@ async def test_a_server_killed_in_the_middle_loses_nothing_that_was_published(
         assert await nothing_comes(subscription, 0.3)
     assert len([record for record in caplog.records if "is lost" in record.message]) == 1
     assert len([record for record in caplog.records if "again after" in record.message]) == 1
+
+
+async def test_what_is_published_again_after_a_lost_answer_is_stored_once(
+    broker: Server, open_bus: Callable[..., Awaitable[Any]]
+) -> None:
+    near = await open_bus()
+    async with line_to(broker) as line, asyncio.timeout(30):
+        far = await OPEN[_name(broker)](broker.url.replace(str(broker.port), str(line.port)))
+        await far.publish("work", Message(b"before"))
+        line.lose_the_next_answer = True
+        await far.publish("work", *numbered(20))
+        assert line.lost == 1
+        await far.publish("work", Message(b"after"))
+        await far.close()
+    async with near.subscribe("work", group="auditors") as subscription:
+        expected = [b"before", *(message.payload for message in numbered(20)), b"after"]
+        assert await take(subscription, 22) == expected
+        assert await nothing_comes(subscription, 0.3)
 
 
 async def _empty(transport: Any, topic: str, group: str) -> bool:
@@ -511,6 +532,23 @@ async def test_a_reader_that_does_not_read_loses_nothing(open_bus: Callable[...,
             await transport.publish(step_topic("1"), *messages)
         assert len(await reading) == 20_000
         assert [int(each.split()[0]) for each in await take(slow, 20_000)] == list(range(20_000))
+
+
+async def test_who_comes_later_gets_nothing_from_before_however_slow_others_are(
+    open_bus: Callable[..., Awaitable[Any]],
+) -> None:
+    transport = await open_bus()
+    topic = step_topic("1")
+    async with transport.subscribe(topic) as slow, asyncio.timeout(20):
+        await transport.publish(topic, Message(b"first"))
+        first = await anext(slow)
+        await transport.publish(topic, *numbered(10))
+        async with transport.subscribe(topic) as later:
+            await transport.publish(topic, Message(b"last"))
+            assert await take(later, 1) == [b"last"]
+            assert await nothing_comes(later, 0.2)
+        first.ack()
+        assert await take(slow, 11) == [*(message.payload for message in numbered(10)), b"last"]
 
 
 async def test_events_of_a_step_reach_a_handler_through_the_router(
