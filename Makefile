@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help run test test-python test-prelude lint build bench setup assets clean
+.PHONY: help run test test-python test-prelude lint build bench setup litellm assets clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -54,10 +54,21 @@ $(INSTALLED): pyproject.toml hatch_build.py
 	@$(PIP) install --editable '.[dev]'
 	@touch $@
 
+# LiteLLM has dependencies of its own, so it gets an environment of its own. Its versions change weekly.
+LITELLM := .cache/litellm
+
+litellm: $(LITELLM)/.installed ## Install the compatible server that some tests talk to
+
+$(LITELLM)/.installed: | $(INSTALLED)
+	@echo 'Installing LiteLLM into $(LITELLM)'
+	@rm -rf $(LITELLM) && $(BIN)/python -m venv --without-pip $(LITELLM)
+	@$(PIP) --python $(LITELLM)/bin/python install --no-compile 'litellm[proxy]>=1.106,<1.107'
+	@touch $@
+
 assets: $(INSTALLED)
 	@$(BIN)/python hatch_build.py
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) dist build server/geppetto/_vendor server/geppetto/runtime/prelude.* server/prelude/node_modules
+	rm -rf $(VENV) .cache dist build server/geppetto/_vendor server/geppetto/runtime/prelude.* server/prelude/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

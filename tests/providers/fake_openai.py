@@ -53,14 +53,17 @@ def finish(reason: str = "end_turn") -> list[bytes]:
     return [chunk({}, theirs.get(reason, reason)), usage(), DONE]
 
 
-def calls(*wanted: tuple[str, str, str]) -> list[bytes]:
-    """Tool calls (id, name, arguments), their arguments in fragments of three characters, in turns."""
+def calls(*wanted: tuple[str, str, str], first: int = 0) -> list[bytes]:
+    """Tool calls (id, name, arguments), their arguments in fragments of three characters, in turns.
+
+    OpenAI sends one call after the other: for that, ask for them one by one, with the index of the first.
+    """
     events = []
-    for index, (id, name, _) in enumerate(wanted):
+    for index, (id, name, _) in enumerate(wanted, first):
         call = {"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}
         events.append(chunk({"tool_calls": [call]}))
     for at in range(0, max(len(arguments) for *_, arguments in wanted), 3):
-        for index, (_, _, arguments) in enumerate(wanted):
+        for index, (_, _, arguments) in enumerate(wanted, first):
             if piece := arguments[at : at + 3]:
                 events.append(chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
     return events

@@ -69,6 +69,8 @@ class Server:
     handlers: list[Handler] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     connections: int = 0
+    port: int = 0
+    """0 for any that is free."""
 
     def __post_init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +85,7 @@ class Server:
         return [exchange.json for exchange in self.exchanges]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
