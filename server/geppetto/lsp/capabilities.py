@@ -6,6 +6,11 @@ from geppetto.lsp.params import capability
 from geppetto.lsp.typescript.offer import TOKEN_MODIFIERS, TOKEN_TYPES
 
 RESTART_COMMAND = "geppetto.restartTypeScript"
+RUN_COMMAND = "geppetto.run"
+CANCEL_COMMAND = "geppetto.cancel"
+REPLAY_COMMAND = "geppetto.replay"
+CLEAR_COMMAND = "geppetto.clearOutput"
+COMMANDS = (RESTART_COMMAND, RUN_COMMAND, CANCEL_COMMAND, REPLAY_COMMAND, CLEAR_COMMAND)
 CODE_ACTION_KINDS = (
     "quickfix",
     "source.organizeImports",
@@ -59,7 +64,7 @@ def server_capabilities(client: JsonObject) -> JsonObject:
             "range": True,
         },
         "inlayHintProvider": True,
-        "executeCommandProvider": {"commands": [RESTART_COMMAND]},
+        "executeCommandProvider": {"commands": list(COMMANDS)},
         "workspace": _workspace(client),
     }
     if pulls_diagnostics(client):

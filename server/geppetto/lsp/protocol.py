@@ -11,7 +11,7 @@ import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from pygls.protocol import LanguageServerProtocol
 
@@ -43,6 +43,12 @@ it returns; the rest may go into the awaitable, which runs beside later messages
 """
 
 _MessageId: TypeAlias = int | str
+
+
+class _Draining(Protocol):
+    """What our writers can do beside pygls's."""
+
+    async def drain(self) -> None: ...
 
 
 class GeppettoProtocol(LanguageServerProtocol):
@@ -189,6 +195,11 @@ class GeppettoProtocol(LanguageServerProtocol):
     def tell(self, method: str, params: JsonValue) -> None:
         """Sends a notification."""
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    async def drain(self) -> None:
+        """Waits while the client is behind with reading what was sent."""
+        if self.writer is not None:
+            await cast("_Draining", self.writer).drain()
 
     async def ask(self, method: str, params: JsonValue, seconds: float) -> JsonValue:
         """Sends a request and waits for the client's answer.

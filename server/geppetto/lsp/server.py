@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias, cast
 
 from pygls.lsp.server import LanguageServer
 
 from geppetto import __version__
-from geppetto.json_value import JsonObject
+from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.capabilities import pulls_diagnostics
 from geppetto.lsp.documents.store import Document, Documents
+from geppetto.lsp.documents.text import Edit
 from geppetto.lsp.params import document_uri
-from geppetto.lsp.protocol import GeppettoProtocol, Handler
+from geppetto.lsp.protocol import Answer, GeppettoProtocol, Handler
 from geppetto.lsp.settings import EditorSettings
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.process import TypeScriptProcess
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 WARNING = 2
 ERROR = 1
 
+Command: TypeAlias = Callable[[list[JsonValue]], Answer]
+"""Gets its arguments."""
+
 
 class GeppettoServer(LanguageServer):
     """State that features share. They change it only in their handlers' synchronous part.
@@ -30,6 +34,11 @@ class GeppettoServer(LanguageServer):
         client: the client's capabilities; empty before `initialize`.
         first_process: a TypeScript server that was started ahead, for the backend to take.
         documents_changed: to be called with a URI after the document was opened, changed or closed.
+        document_edited: to be called with a URI and what was changed, before `documents_changed`; without changes if
+            the document was opened or closed.
+        commands: of `workspace/executeCommand`, by name.
+        problems_of: diagnostics of a document that come from running it.
+        closing: what ends together with the server, before its requests do.
         refresh_diagnostics: to be called when something else changed that diagnostics depend on.
         finished: set when the client has said `exit`.
     """
@@ -46,6 +55,10 @@ class GeppettoServer(LanguageServer):
         self.finished = asyncio.Event()
         self._backend: Backend | None = None
         self.documents_changed: Callable[[str], None] = lambda uri: None
+        self.document_edited: Callable[[str, Sequence[Edit] | None], None] = lambda uri, edits: None
+        self.commands: dict[str, Command] = {}
+        self.problems_of: Callable[[Document], list[JsonValue]] = lambda document: []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
         self.refresh_diagnostics: Callable[[], None] = lambda: None
 
     @property
@@ -92,6 +105,8 @@ class GeppettoServer(LanguageServer):
 
     async def close(self) -> None:
         """Ends everything that belongs to this client."""
+        for close in self.closing:
+            await close()
         await self.rpc.stop()
         if self._backend is not None:
             await self._backend.close()
@@ -113,6 +128,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         passthrough,
         synchronisation,
     )
+    from geppetto.lsp.running import feature as running
 
     server = GeppettoServer(first_process)
     for feature in (
@@ -125,6 +141,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         completion,
         links,
         commands,
+        running,
     ):
         feature.register(server)
     return server

@@ -5,6 +5,7 @@ Windows has no asynchronous pipes for a process's own stdin; and a peer that doe
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
@@ -17,6 +18,7 @@ MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 _MAX_HEADER_BYTES = 64 * 1024
 _READ_BYTES = 256 * 1024
 _MAX_BATCHES_AHEAD = 64
+_MAX_UNREAD_BYTES = 1024 * 1024
 
 
 class FramingError(Exception):
@@ -125,11 +127,25 @@ class PipeWriter:
     def __init__(self, descriptor: int, *, name: str) -> None:
         self._descriptor = descriptor
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._unread = 0
+        self._drained: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
+        with self._lock:
+            self._unread += len(data)
         self._queue.put(data)
+
+    async def drain(self) -> None:
+        """Waits while the other side is more than 1 MiB behind: for those who can hold back what they have to say."""
+        with self._lock:
+            if self._unread <= _MAX_UNREAD_BYTES:
+                return
+            drained = asyncio.Event()
+            self._drained.append((asyncio.get_running_loop(), drained))
+        await drained.wait()
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what is left, for `timeout` seconds at most. The descriptor stays open."""
@@ -139,11 +155,20 @@ class PipeWriter:
     def _run(self) -> None:
         is_broken = False
         while (data := self._queue.get()) is not None:
-            if is_broken:
-                continue
             try:
-                view = memoryview(data)
+                view = memoryview(b"" if is_broken else data)
                 while view:
                     view = view[os.write(self._descriptor, view) :]
             except OSError:
                 is_broken = True
+            self._written(len(data))
+
+    def _written(self, size: int) -> None:
+        with self._lock:
+            self._unread -= size
+            if self._unread > _MAX_UNREAD_BYTES or not self._drained:
+                return
+            waiting, self._drained = self._drained, []
+        for loop, drained in waiting:
+            with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+                loop.call_soon_threadsafe(drained.set)

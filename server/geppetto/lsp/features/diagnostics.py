@@ -45,10 +45,12 @@ async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]
     try:
         answer = await server.backend.request("textDocument/diagnostic", asked)
     except Unavailable:
-        return []  # The user knows already: it was told when the TypeScript server was given up.
+        # The user knows already: it was told when the TypeScript server was given up.
+        return server.problems_of(document)
     found = await findings_in(server, document)
     items = answer.get("items") if isinstance(answer, dict) else None
     own: list[JsonValue] = [diagnostic_json(server, document, finding) for finding in found]
+    own += server.problems_of(document)
     if not isinstance(items, list):
         return own
     said_better = {

@@ -19,6 +19,7 @@ def register(server: GeppettoServer) -> None:
             server.backend.close_document(uri)
         document = documents.open(uri, language, version_in(params), text)
         server.backend.open(document)
+        server.document_edited(uri, None)
         server.documents_changed(uri)
         return None
 
@@ -27,6 +28,7 @@ def register(server: GeppettoServer) -> None:
         result = documents.change(uri, version_in(params), as_edits(params.get("contentChanges")))
         if result is not None:
             server.backend.change(*result)
+            server.document_edited(uri, result[1])
             server.documents_changed(uri)
         return None
 
@@ -38,6 +40,7 @@ def register(server: GeppettoServer) -> None:
         uri = document_uri(params)
         if documents.close(uri) is not None:
             server.backend.close_document(uri)
+            server.document_edited(uri, None)
             server.documents_changed(uri)
         return None
 

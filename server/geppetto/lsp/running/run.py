@@ -1,0 +1,114 @@
+"""One run as the editor sees it: what it has said, to whom it is told, and where in the text it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+from geppetto.json_value import JsonObject
+from geppetto.lsp.documents.scripts import name_of
+from geppetto.lsp.running.drift import Drift
+from geppetto.lsp.running.messages import RunInfo
+from geppetto.lsp.running.outputs import Outputs
+from geppetto.lsp.running.problems import same_file
+from geppetto.runs.handle import RunHandle
+from geppetto.runs.protocol import ConsoleEvent, DeltaEvent, RunEvent
+from geppetto.runs.tally import Tally
+
+_MAX_KEPT = 1024 * 1024
+_EVENT_SIZE = 400
+_MAX_TAIL = 400
+
+
+class EditorRun:
+    """One run.
+
+    Attributes:
+        uri: the script's; None for a text without one.
+        tells_events: whether the client is told every event; otherwise it gets log messages.
+        drift: how the script's text has changed since it was run.
+        tail: the end of what was said.
+        ended: set after the client was told of the end.
+        is_cleared: whether the user wants no more of it in the text.
+        is_stale: whether the text was edited after the end.
+    """
+
+    def __init__(self, handle: RunHandle, uri: str | None, *, tells_events: bool) -> None:
+        self.handle = handle
+        self.uri = uri
+        self.tells_events = tells_events
+        self.drift = Drift()
+        self.outputs = Outputs(lambda file: same_file(file, handle.request.path))
+        self.tally = Tally()
+        self.tail = ""
+        self.began = time.monotonic()
+        self.ended = asyncio.Event()
+        self.is_cleared = False
+        self.is_stale = False
+        self._told: deque[tuple[JsonObject, int]] = deque()
+        self._told_size = 0
+        self._seq = 0
+
+    @property
+    def id(self) -> str:
+        return self.handle.id
+
+    @property
+    def token(self) -> str:
+        """Of its progress, if the client gave none."""
+        return f"geppetto-run-{self.id}"
+
+    @property
+    def name(self) -> str:
+        return name_of(self.uri) if self.uri else "a script"
+
+    @property
+    def has_failed(self) -> bool:
+        return self.handle.end is not None and bool(self.handle.end.errors)
+
+    def take(self, event: RunEvent) -> tuple[JsonObject, bool]:
+        """Takes the next event.
+
+        Returns:
+            The parameters of its notification, and whether what stands in the text changes.
+        """
+        fields = event.model_dump(mode="json")
+        params: JsonObject = {"runId": self.id, "seq": self._seq, "event": fields}
+        self._seq += 1
+        self.tally.count(event)
+        match event:
+            case DeltaEvent(delta=text) | ConsoleEvent(text=text):
+                if isinstance(event, ConsoleEvent) and not self.tail.endswith("\n"):
+                    text = f"\n{text}\n"
+                self.tail = (self.tail + text[-_MAX_TAIL:])[-_MAX_TAIL:]
+                self._keep(params, len(text))
+            case _:
+                self._keep(params, len(str(fields)))
+        return params, self.outputs.take(event)
+
+    def told(self) -> tuple[list[JsonObject], bool]:
+        """What is kept of the notifications so far, and whether that is all of them."""
+        kept = [params for params, _ in self._told]
+        return kept, len(kept) == self._seq
+
+    def info(self) -> RunInfo:
+        end = self.handle.end
+        return RunInfo(
+            run_id=self.id,
+            uri=self.uri,
+            state=self.handle.state,
+            started_at=self.handle.started_at,
+            outcome=end and end.outcome,
+            seconds=end and end.seconds,
+            steps=self.tally.steps,
+            input_tokens=end.input_tokens if end else self.tally.input_tokens,
+            output_tokens=end.output_tokens if end else self.tally.output_tokens,
+            cost_usd=end.cost_usd if end else self.tally.cost_usd,
+        )
+
+    def _keep(self, params: JsonObject, size: int) -> None:
+        self._told.append((params, size + _EVENT_SIZE))
+        self._told_size += size + _EVENT_SIZE
+        while self._told_size > _MAX_KEPT and len(self._told) > 1:
+            self._told_size -= self._told.popleft()[1]
