@@ -329,13 +329,15 @@ class Run:
             self._engine.show(ConsoleLine(cast(ConsoleLevel, level), shown[:room]))
 
     def _on_start(self, fields: list[JsonValue]) -> None:
-        number, step_id, name, value, options, stack = fields
+        number, step_id, name, value, options, stack, *aborted = fields
         place = self._sources.first_place(str(stack))
         chosen = options if isinstance(options, dict) else {}
         request = StreamRequest(str(step_id), str(name), value, chosen, place)
         self._steps += 1
         self._streams.start(request, _Forward(self._inbox, int(cast(int, number))))
         self._numbers[int(cast(int, number))] = str(step_id)
+        if aborted:
+            self._streams.cancel(str(step_id))
 
     def _on_cancel(self, fields: list[JsonValue]) -> None:
         step_id = self._numbers.get(int(cast(int, fields[0])))

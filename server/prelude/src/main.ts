@@ -13,7 +13,7 @@ import { beginTurn, post, sab, takeQueued } from "./port";
 import { dateNow, defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
 import { installPromises, reportUnhandled, soon } from "./promises";
 import { stepGlobal, type StepInfo } from "./steps";
-import { cancelAllStreams, receiveDeltas, receiveEvent, reportUnobservedErrors } from "./stream";
+import { cancelAllStreams, receiveDeltas, receiveEvent, reportUnobservedErrors, silence } from "./stream";
 import { clearTimer, fireTimer, setImmediate, setInterval, setTimeout } from "./timers";
 import { defineTool, runTool } from "./tools";
 
@@ -58,6 +58,7 @@ function handle(message: HostMessage): void {
     case "global":
       return hide(globalThis, message[1].global, stepGlobal(message[1]));
     case "main":
+      silence(false);
       return runMain(message[1]);
     default:
       throw new Error(`geppetto: the host sent a message this prelude does not know: ${quote(`${message[0]}`)}`);
@@ -94,6 +95,7 @@ function boot(config: Boot): void {
 }
 
 function done(error?: unknown): void {
+  silence(true);
   post("done", error === undefined || error === null ? "null" : encodeError(error));
 }
 

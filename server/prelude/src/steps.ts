@@ -82,9 +82,10 @@ export class Step {
   }
 
   startBlocking(input: unknown, options?: Options): unknown[] {
-    const { encoded } = readOptions(this.#defaults, options);
+    const { encoded, signal } = readOptions(this.#defaults, options);
     const stepID = newID();
     const frames = callerFrames();
+    if (signal?.aborted === true) throw interruptError(stepID, frames);
     const args = `[${quote(this.#ref)},${encodeInput(input)},${encoded},${quote(stepID)}]`;
     const { events } = callSync("run-step", args) as { events: WireEvent[] };
     const last = events[events.length - 1];
@@ -127,7 +128,10 @@ export class Step {
     const streamNo = ++lastStreamNo;
     const stepID = newID();
     const frames = callerFrames();
-    post("start", `${streamNo}`, quote(stepID), quote(this.#ref), json, encoded, quote(frames));
+    const place = quote(frames);
+    // A stream whose signal is aborted already is cancelled by its start: a message of its own might come too late.
+    const start = signal?.aborted === true ? `${place},true` : place;
+    post("start", `${streamNo}`, quote(stepID), quote(this.#ref), json, encoded, start);
     const stream = openStream({ streamNo, stepID, frames, bufferSize, signal });
     for (let i = 0; i < handlers.length; i++) stream.on(handlers[i]!.type, handlers[i]!.handler);
     return stream;

@@ -262,10 +262,10 @@ export class StreamHandle implements Stream<unknown> {
       for (let i = 0; i < listeners.length; i++) {
         const listener = listeners[i]!;
         if (listener.once) this.#listeners[type] = without(this.#listeners[type]!, listener);
-        callHandler(listener.handler, event);
+        callHandler(listener.handler, event, this.#setup.frames);
       }
     }
-    if (this.#everyEvent !== undefined) callHandler(this.#everyEvent, event);
+    if (this.#everyEvent !== undefined) callHandler(this.#everyEvent, event, this.#setup.frames);
     if (ends) {
       const waiters = this.#waiters;
       this.#waiters = [];
@@ -299,6 +299,12 @@ export class StreamHandle implements Stream<unknown> {
 
 const streams = table<StreamHandle>();
 let failed: StreamHandle[] = [];
+/** Whether the script is over and wants to hear no more, though a batch of events may be half delivered. */
+let silent = false;
+
+export function silence(on: boolean): void {
+  silent = on;
+}
 
 export function openStream(setup: StreamSetup): StreamHandle {
   const stream = new StreamHandle(setup);
@@ -307,6 +313,7 @@ export function openStream(setup: StreamSetup): StreamHandle {
 }
 
 export function receiveEvent(streamNo: number, wire: WireEvent): void {
+  if (silent) return;
   const stream = streams[streamNo];
   if (stream === undefined) {
     throw new Error(`geppetto: the host sent '${wire.type}' for stream ${streamNo}, which is not running`);
@@ -316,11 +323,12 @@ export function receiveEvent(streamNo: number, wire: WireEvent): void {
 
 /** Partial events that carry what their stream's last event did, but for the delta; those begin at index 2. */
 export function receiveDeltas(streamNo: number, message: readonly string[]): void {
+  if (silent) return;
   const stream = streams[streamNo];
   if (stream === undefined) {
     throw new Error(`geppetto: the host sent deltas for stream ${streamNo}, which is not running`);
   }
-  for (let i = 2; i < message.length; i++) deliverDelta(stream, message[i]!);
+  for (let i = 2; i < message.length && !silent; i++) deliverDelta(stream, message[i]!);
 }
 
 /** Ctrl-C: every running stream is cancelled. */
@@ -342,11 +350,12 @@ export function reportUnobservedErrors(): void {
   }
 }
 
-function callHandler(handler: Handler, event: Event): void {
+/** @param frames where the stream was started: the only place there is when what is thrown is not an Error. */
+function callHandler(handler: Handler, event: Event, frames: string): void {
   try {
     handler(event as never);
   } catch (error) {
-    post("uncaught", encodeError(error), quote(`handler of '${event.type}'`));
+    post("uncaught", encodeError(error, { stack: frames }), quote(`handler of '${event.type}'`));
   }
 }
 

@@ -1,0 +1,56 @@
+"""What scripts do at odd moments: cancelled before it began, over in the middle of a batch, thrown what is no Error."""
+
+import pytest
+
+from tests.runtime.conftest import RunScript
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def test_a_signal_aborted_beforehand_cancels_the_stream_however_quick_its_step(
+    run_script: RunScript,
+) -> None:
+    ran = await run_script(
+        """
+        const stream = echoStep.startStream("quick words", { signal: AbortSignal.abort() });
+        stream.on("partial", () => console.log("never")).on("interrupt", (event) => console.log("interrupted"));
+        for (const until = Date.now() + 100; Date.now() < until; ) console.log;
+        console.log((await stream.done()).type);
+        """
+    )
+    assert ran.lines == ["interrupted", "interrupt"]
+    assert [event["type"] for event in ran.events] == ["start", "interrupt"]
+
+
+async def test_a_step_is_not_run_blocking_under_an_aborted_signal(run_script: RunScript) -> None:
+    ran = await run_script(
+        'try { echoStep.startBlocking("x", { signal: AbortSignal.abort() }) } catch (e) { console.log(e.name) }'
+    )
+    assert (ran.lines, ran.events) == (["AbortError"], [])
+
+
+async def test_nothing_is_delivered_after_done(run_script: RunScript) -> None:
+    ran = await run_script(
+        """
+        const stream = echoStep.startStream("a b c d e f");
+        stream.on("partial", () => { console.log("one"); done(); });
+        stream.on("final", () => console.log("never"));
+        """
+    )
+    assert (ran.lines, ran.outcome.kind) == (["one"], "ok")
+
+
+async def test_what_is_no_error_has_the_place_of_its_stream(run_script: RunScript) -> None:
+    ran = await run_script(
+        'const stream = echoStep.startStream("a");\nstream.on("final", () => { throw { code: 7 } });'
+    )
+    assert "Thrown: { code: 7 } (in a handler of 'final')" in ran.text
+    assert "main.geppetto.js:1:25" in ran.text
+
+
+async def test_a_throw_in_a_microtask_ends_the_run(run_script: RunScript) -> None:
+    ran = await run_script(
+        'queueMicrotask(() => { throw new Error("in here") }); setTimeout(() => console.log("never"), 50);'
+    )
+    assert (ran.lines, ran.outcome.kind) == ([], "error")
+    assert "in here (in a microtask)" in ran.text
