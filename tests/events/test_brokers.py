@@ -264,6 +264,29 @@ async def test_an_ack_given_while_the_server_is_away_counts(
         assert await nothing_comes(subscription, 3)
 
 
+async def test_an_outage_while_a_reader_is_busy_makes_it_take_no_more_than_one(
+    broker: Server, open_bus: Callable[..., Awaitable[Any]]
+) -> None:
+    dead_letters = DeadLetterLog()
+    # One try only: a message that is taken, left to wait and handed on would be a dead letter.
+    transport = await open_bus(
+        claim_after=2.5, patience=30, retry=RetryPolicy(attempts=1), dead_letters=dead_letters
+    )
+    async with transport.subscribe("work", group="workers") as subscription, asyncio.timeout(40):
+        await transport.publish("work", Message(b"0"))
+        busy = await anext(subscription)
+        await broker.restart()
+        await transport.publish("work", *numbered(3, 1))
+        busy.ack()
+        busy = await anext(subscription)
+        assert busy.payload == b"1"
+        await asyncio.sleep(3)
+        busy.ack()
+        assert await take(subscription, 2) == [b"2", b"3"]
+        assert await nothing_comes(subscription, 0.5)
+    assert not list(dead_letters)
+
+
 async def test_a_server_that_forgot_everything_is_used_anew(
     broker: Server, open_bus: Callable[..., Awaitable[Any]]
 ) -> None:

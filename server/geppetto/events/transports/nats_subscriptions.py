@@ -107,6 +107,9 @@ class GroupSubscription(BrokerSubscription):
         self._consumer = consumer_name(topic, group)
         self._stream = transport.namespace
         self._mailbox = ""
+        self._wants_one = False
+        self._connections = 0
+        self._pulled_on = 0
         self._arrivals: asyncio.Queue[Msg | None] = asyncio.Queue()
         self._listening: Subscription | None = None
         self._held: Msg | None = None
@@ -121,12 +124,17 @@ class GroupSubscription(BrokerSubscription):
 
     def came_back(self) -> None:
         """The connection is new: what was asked on the old one is forgotten."""
+        self._connections += 1
         self._arrivals.put_nowait(None)
 
     async def _on_message(self, received: "Msg") -> None:
-        if not self.inbox.closed:
+        if not received.reply:
+            self._arrivals.put_nowait(received)  # not a message, but news of the pull
+        elif self._wants_one and not self.inbox.closed:
+            self._wants_one = False
             self._arrivals.put_nowait(received)
-        elif received.reply:
+        else:
+            # An outage can leave two pulls at the server. Others need not wait for us.
             await self._send(received.reply, b"-NAK")
 
     async def detach(self, *, settled: bool) -> None:
@@ -187,6 +195,9 @@ class GroupSubscription(BrokerSubscription):
                     received = await self._arrivals.get()
             except TimeoutError:
                 received = None
+            else:
+                if received is None and self._pulled_on == self._connections:
+                    continue  # it was asked on the new connection already
             if received is None:
                 # A server that was away may have forgotten the group.
                 await self._mend("no answer")
@@ -213,6 +224,8 @@ class GroupSubscription(BrokerSubscription):
 
     async def _pull(self) -> None:
         await self._connection.usable()
+        self._wants_one = True
+        self._pulled_on = self._connections
         request = {"batch": 1, "expires": int(_PULL * 1e9)}
         target = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         await self._send(target, json.dumps(request).encode(), self._mailbox)
