@@ -17,6 +17,9 @@ Kind: TypeAlias = Literal[
     "command line", "environment", ".env", "profile", "workspace", "user", "keychain", "default"
 ]
 
+_LISTS = ("chat.stop", "lint.file_patterns")
+_TABLES = ("lint.rules",)
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -61,8 +64,10 @@ def check(values: Mapping[str, tuple[JsonValue, Origin]], base: Path) -> Layer:
             problems.append(Problem(f"should be section.key, such as chat.model{near}", key, str(origin)))
             continue
         # A list in one text: JSON, or else the only element.
-        if key == "chat.stop" and isinstance(value, str):
+        if key in _LISTS and isinstance(value, str):
             value = _list(value)
+        elif key in _TABLES and isinstance(value, str):
+            value = _table(value)
         sections.setdefault(section, {})[name] = value
     try:
         settings = StepSettings.model_validate(sections, context={"base": base})
@@ -90,6 +95,14 @@ def leaves(settings: StepSettings) -> Iterator[tuple[str, object]]:
 def fields_of(section: str) -> list[str]:
     model = section_type(section)
     return list(model.model_fields) if model else []
+
+
+def _table(text: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(text)
+    except ValueError:
+        return text
+    return value
 
 
 def _list(text: str) -> JsonValue:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 from pydantic import SecretStr
 
@@ -169,10 +170,13 @@ def _merge(layers: Sequence[Layer]) -> tuple[StepSettings, dict[str, Origin]]:
     origins: dict[str, Origin] = {}
     for layer in layers:
         for key, value in layer.values.items():
+            section, _, name = key.partition(".")
             if key not in origins:
-                section, _, name = key.partition(".")
                 sections.setdefault(section, {})[name] = value
                 origins[key] = layer.origins[key]
+            elif isinstance(value, dict):
+                # A table such as lint.rules: the weaker one says what the stronger leaves open.
+                sections[section][name] = {**value, **cast("dict[str, object]", sections[section][name])}
     # Every value was checked in its layer, so this cannot fail.
     return StepSettings.model_validate(sections), origins
 
@@ -186,6 +190,9 @@ def _masked(value: object) -> str:
         case PriceSettings():
             said = value.model_dump(exclude_none=True)
             return ", ".join(f"{name} {price:g}" for name, price in said.items())
+        case dict():
+            said = cast("dict[str, object]", value)
+            return ", ".join(f"{name} {each}" for name, each in sorted(said.items()))
         case tuple():
             return ", ".join(repr(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         case _:

@@ -26,6 +26,19 @@ ChatProvider: TypeAlias = Literal["echo", "scripted", "openai", "claude", "ollam
 ChatCache: TypeAlias = Literal["off", "memory", "disk"]
 EmbeddingsProviderName: TypeAlias = Literal["hashing", "openai", "ollama", "model2vec"]
 ServiceName: TypeAlias = Literal["openai", "claude", "ollama"]
+RuleCode: TypeAlias = Literal[
+    "image-missing",
+    "image-unsupported",
+    "image-too-large",
+    "unknown-role",
+    "unknown-event",
+    "deprecated-call",
+    "stream-not-consumed",
+    "error-not-observed",
+    "floating-promise",
+    "embedding-in-loop",
+]
+RuleSeverity: TypeAlias = Literal["error", "warning", "information", "hint", "off"]
 
 
 def _number(value: object) -> object:
@@ -62,12 +75,21 @@ def _address(value: str) -> str:
     return value
 
 
+def _file_pattern(value: str) -> str:
+    if not value.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")) or set(value) & set("/\\[]{}"):
+        raise PydanticCustomError(
+            "file_pattern", "should be a file name with * or ?, without folders, such as *.geppetto.js"
+        )
+    return value
+
+
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0)]
 Patience: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Dollars: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
 RoomOrNone: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)]
+FilePattern: TypeAlias = Annotated[str, AfterValidator(_file_pattern)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_from_its_folder)]
 
 
@@ -174,6 +196,19 @@ class RetriesSettings(Section):
     )
 
 
+class LintSettings(Section):
+    """What `geppetto check` and the language server look at, and how much they mind what they find."""
+
+    file_patterns: Annotated[tuple[FilePattern, ...], Field(min_length=1)] = Field(
+        default=("*.geppetto.js", "*.geppetto.ts"),
+        description="Names of files that are scripts, with * and ?.",
+    )
+    rules: dict[RuleCode, RuleSeverity] = Field(
+        default_factory=dict[RuleCode, RuleSeverity],
+        description="Severities by rule, in the table [lint.rules].",
+    )
+
+
 class PriceSettings(Section):
     """What a model costs, in US dollars for a million tokens."""
 
@@ -243,6 +278,7 @@ class StepSettings(Section):
     timeouts: TimeoutsSettings = TimeoutsSettings()
     retries: RetriesSettings = RetriesSettings()
     prices: PricesSettings = PricesSettings()
+    lint: LintSettings = LintSettings()
     openai: ServiceSettings = ServiceSettings()
     claude: ServiceSettings = ServiceSettings()
     ollama: ServiceSettings = ServiceSettings()

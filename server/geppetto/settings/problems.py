@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 Location = tuple[str | int, ...]
 
+_OF_KEY = "[key]"
+
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Location, str]]:
     """The place and the message of each error. No message repeats a value that could be a key."""
-    return [(details["loc"], _message(details, model)) for details in error.errors(include_url=False)]
+    return [(_place(details["loc"]), _message(details, model)) for details in error.errors(include_url=False)]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -34,6 +36,11 @@ def section_type(name: str) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
+def _place(location: Location) -> Location:
+    """Without what pydantic adds when the key is what is wrong."""
+    return location[:-1] if location[-1:] == (_OF_KEY,) else location
+
+
 def _message(details: "ErrorDetails", model: type[BaseModel]) -> str:
     location = details["loc"]
     match details["type"]:
@@ -45,6 +52,8 @@ def _message(details: "ErrorDetails", model: type[BaseModel]) -> str:
             allowed = re.findall(r"'([^']*)'", str(details.get("ctx", {}).get("expected", "")))
             word = details["input"]
             hint = suggestion(word, allowed) if isinstance(word, str) else ""
+            if location[-1] == _OF_KEY:
+                return f"unknown key{hint or '; known keys: ' + ', '.join(allowed)}"
             return f"{_shown(details)} is not allowed; allowed: {', '.join(allowed)}{hint}"
         case "missing":
             return "is missing"
