@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from geppetto.cli.check_command import check
 from geppetto.cli.run_command import run
 from geppetto.cli.runs_command import runs
 
@@ -35,6 +36,7 @@ def geppetto(
 
 
 app.command(no_args_is_help=True)(run)
+app.command()(check)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.capabilities import pulls_diagnostics
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Edit
+from geppetto.lsp.lint.project import ProjectSettings
 from geppetto.lsp.params import document_uri
 from geppetto.lsp.protocol import Answer, GeppettoProtocol, Handler
 from geppetto.lsp.settings import EditorSettings
@@ -32,6 +33,7 @@ class GeppettoServer(LanguageServer):
 
     Attributes:
         client: the client's capabilities; empty before `initialize`.
+        settings, project: what the editor's settings say, and what those of the scripts' folders say.
         first_process: a TypeScript server that was started ahead, for the backend to take.
         documents_changed: to be called with a URI after the document was opened, changed or closed.
         document_edited: to be called with a URI and what was changed, before `documents_changed`; without changes if
@@ -50,6 +52,7 @@ class GeppettoServer(LanguageServer):
         self.rpc = cast(GeppettoProtocol, self.protocol)
         self.documents = Documents()
         self.settings = EditorSettings()
+        self.project = ProjectSettings()
         self.client: JsonObject = {}
         self.first_process = first_process
         self.finished = asyncio.Event()

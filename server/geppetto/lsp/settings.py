@@ -5,15 +5,8 @@ from difflib import get_close_matches
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS, MODULE_SUFFIXES
-from geppetto.lsp.lint.rules import RULES, Severity
+from geppetto.lsp.lint.rules import RULES, SEVERITIES, Severity
 
-_SEVERITIES: dict[str, Severity | None] = {
-    "error": Severity.ERROR,
-    "warning": Severity.WARNING,
-    "information": Severity.INFORMATION,
-    "hint": Severity.HINT,
-    "off": None,
-}
 _KEYS = ("filePatterns", "rules")
 
 
@@ -72,10 +65,10 @@ def _severities(value: JsonObject, complaints: list[str]) -> dict[str, Severity 
     for code, severity in given.items():
         if code not in RULES:
             complaints.append(_unknown("rule", code, "geppetto.rules.", tuple(RULES)))
-        elif isinstance(severity, str) and severity in _SEVERITIES:
-            good[code] = _SEVERITIES[severity]
+        elif isinstance(severity, str) and severity in SEVERITIES:
+            good[code] = SEVERITIES[severity]
         else:
-            allowed = ", ".join(_SEVERITIES)
+            allowed = ", ".join(SEVERITIES)
             complaints.append(f"geppetto.rules.{code}: {severity!r} should be one of {allowed}")
     return good
 

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Iterator
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Position, Range
-from geppetto.lsp.features.findings import diagnostic_json, edit_of, findings_in, range_of
+from geppetto.lsp.features.findings import diagnostic_json, edit_of, findings_in
 from geppetto.lsp.features.passthrough import CODE_ACTION, pass_on
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.fixes import range_of
 from geppetto.lsp.params import as_range, capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
@@ -49,14 +50,14 @@ async def _both(
     own: list[JsonValue] = [
         action
         for finding in await findings_in(server, document)
-        if _touches(range_of(document, finding), span)
+        if _touches(range_of(document.text, finding), span)
         for action in _actions(server, document, finding)
     ]
     return own + actions
 
 
 def _actions(server: GeppettoServer, document: Document, finding: Finding) -> Iterator[JsonObject]:
-    diagnostic = diagnostic_json(server, document, finding)
+    diagnostic = diagnostic_json(document, finding)
     for number, fix in enumerate((*finding.fixes, _ignoring(document, finding))):
         action: JsonObject = {
             "title": fix.title,

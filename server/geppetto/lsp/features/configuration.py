@@ -1,6 +1,10 @@
-"""The user's settings, pushed by the editor or asked of it."""
+"""The user's settings, pushed by the editor or asked of it, and those of the workspace's `geppetto.toml`."""
+
+from pathlib import Path
 
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS
+from geppetto.lsp.features.findings import lint_of
 from geppetto.lsp.params import capability
 from geppetto.lsp.server import WARNING, GeppettoServer
 from geppetto.lsp.settings import read_settings
@@ -38,7 +42,24 @@ def use(server: GeppettoServer, value: JsonValue) -> None:
     server.settings = settings
     if has_other_scripts:
         server.use_patterns(settings.patterns)
+        if server.rpc.is_initialized:
+            follow_projects(server)
     server.refresh_diagnostics()
+
+
+def follow_projects(server: GeppettoServer) -> None:
+    """After the folders, or a `geppetto.toml` in them, have changed: other names may be scripts now."""
+    server.rpc.run_beside(_follow_projects(server), "reading the workspace's settings")
+
+
+async def _follow_projects(server: GeppettoServer) -> None:
+    folders = [Path(each.folder) for each in server.backend.shadow if each.folder and not each.is_loose]
+    named = {pattern for folder in folders for pattern in (await lint_of(server, folder)).patterns}
+    if server.settings.patterns != DEFAULT_PATTERNS or not named:
+        return  # The editor's settings are stronger.
+    if named != set(server.documents.patterns):
+        server.use_patterns(sorted(named))
+        server.refresh_diagnostics()
 
 
 async def _pull(server: GeppettoServer) -> None:

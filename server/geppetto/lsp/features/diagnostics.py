@@ -5,9 +5,10 @@ import hashlib
 import json
 
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.diagnosis import diagnose
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.errors import SERVER_CANCELLED, ResponseError
-from geppetto.lsp.features.findings import diagnostic_json, findings_in
+from geppetto.lsp.features.findings import diagnostic_json, severities_of
 from geppetto.lsp.params import capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
@@ -18,12 +19,6 @@ _QUIET_SECONDS = 0.15
 
 _OTHERS_QUIET_SECONDS = 0.8
 """Other documents may depend on the changed one."""
-
-_UNTYPED_JAVASCRIPT = frozenset({7005, 7006, 7010, 7011, 7019, 7031, 7034, 7044, 7045, 7050, 7051})
-"""Variables and parameters without a type. JavaScript has no place to write one."""
-
-_BESIDE_THE_POINT = frozenset({80001, 80005, 80006})
-"""Suggestions to turn a script into something else: into an ES module, for instance."""
 
 
 def register(server: GeppettoServer) -> None:
@@ -41,40 +36,14 @@ def register(server: GeppettoServer) -> None:
 
 async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]:
     """All diagnostics of a document: TypeScript's that apply, and our own."""
-    asked: JsonObject = {"textDocument": {"uri": document.uri}}
     try:
-        answer = await server.backend.request("textDocument/diagnostic", asked)
+        severities = await severities_of(server, document)
+        diagnosis = await diagnose(server.backend, document, severities)
     except Unavailable:
         # The user knows already: it was told when the TypeScript server was given up.
         return server.problems_of(document)
-    found = await findings_in(server, document)
-    items = answer.get("items") if isinstance(answer, dict) else None
-    own: list[JsonValue] = [diagnostic_json(server, document, finding) for finding in found]
-    own += server.problems_of(document)
-    if not isinstance(items, list):
-        return own
-    said_better = {
-        (code, line)
-        for finding in found
-        for code in finding.replaces
-        for line in (document.text.position_at(finding.start).line,)
-    }
-    return own + [
-        item
-        for item in items
-        if isinstance(item, dict) and _applies(item, document) and _code_and_line(item) not in said_better
-    ]
-
-
-def _code_and_line(diagnostic: JsonObject) -> tuple[JsonValue, JsonValue]:
-    return diagnostic.get("code"), capability(diagnostic, "range.start.line")
-
-
-def _applies(diagnostic: JsonObject, document: Document) -> bool:
-    code = diagnostic.get("code")
-    if code in _BESIDE_THE_POINT:
-        return False
-    return document.is_typescript or code not in _UNTYPED_JAVASCRIPT
+    own: list[JsonValue] = [diagnostic_json(document, finding) for finding in diagnosis.findings]
+    return [*own, *server.problems_of(document), *diagnosis.typescript]
 
 
 async def _report(server: GeppettoServer, document: Document, previous: JsonValue) -> JsonValue:

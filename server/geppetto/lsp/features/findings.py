@@ -1,27 +1,56 @@
 """Geppetto's own findings in the protocol's terms."""
 
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
-from geppetto.lsp.documents.text import Range
+from geppetto.lsp.documents.uris import path_of
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
+from geppetto.lsp.lint.fixes import edits_of, range_of
+from geppetto.lsp.lint.project import Lint
+from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import range_json
-from geppetto.lsp.server import GeppettoServer
+from geppetto.lsp.server import WARNING, GeppettoServer
 
 SOURCE = "geppetto"
 _DEPRECATED_TAG = 2
 
 
 async def findings_in(server: GeppettoServer, document: Document) -> list[Finding]:
-    return await check(document, BackendDefinitions(server.backend), server.settings.severities)
+    severities = await severities_of(server, document)
+    return await check(document, BackendDefinitions(server.backend), severities)
 
 
-def diagnostic_json(server: GeppettoServer, document: Document, finding: Finding) -> JsonObject:
+async def severities_of(server: GeppettoServer, document: Document) -> Mapping[str, Severity | None]:
+    """By rule: what the editor says, and where it says nothing, what the settings of the script's folder say."""
+    path = path_of(document.uri)
+    project = Lint() if path is None else await lint_of(server, Path(path).parent)
+    return {**project.severities, **server.settings.severities}
+
+
+async def lint_of(server: GeppettoServer, folder: Path) -> Lint:
+    """The settings of a folder. If they are wrong, the user is told once, and the defaults hold."""
+    known = server.project.known(folder)
+    if known is not None:
+        return known
+    try:
+        # Reading settings takes imports that nobody who has none should wait for.
+        return await asyncio.to_thread(server.project.of, folder)
+    except GeppettoError as error:
+        if server.project.settle(folder, str(error)):
+            server.show(WARNING, str(error))
+        return Lint()
+
+
+def diagnostic_json(document: Document, finding: Finding) -> JsonObject:
     rule = finding.rule
-    severity = server.settings.severities.get(rule.code) or rule.severity
     diagnostic: JsonObject = {
-        "range": range_json(range_of(document, finding)),
-        "severity": int(severity),
+        "range": range_json(range_of(document.text, finding)),
+        "severity": int(finding.severity or rule.severity),
         "code": rule.code,
         "source": SOURCE,
         "message": finding.message,
@@ -31,19 +60,11 @@ def diagnostic_json(server: GeppettoServer, document: Document, finding: Finding
     return diagnostic
 
 
-def range_of(document: Document, finding: Finding) -> Range:
-    return Range(document.text.position_at(finding.start), document.text.position_at(finding.end))
-
-
 def edit_of(document: Document, fix: Fix) -> JsonObject:
     """A workspace edit that applies a fix."""
     edits: list[JsonValue] = [
-        {
-            "range": range_json(
-                Range(document.text.position_at(each.start), document.text.position_at(each.end))
-            ),
-            "newText": each.text,
-        }
-        for each in fix.replacements
+        {"range": range_json(edit.range), "newText": edit.text}
+        for edit in edits_of(document.text, fix)
+        if edit.range is not None
     ]
     return {"changes": {document.uri: edits}}

@@ -39,6 +39,7 @@ def register(server: GeppettoServer) -> None:
         if capability(server.client, "workspace.didChangeWatchedFiles.dynamicRegistration") is True:
             server.rpc.run_beside(_watch(server), "registering for file changes")
         configuration.pull(server)
+        configuration.follow_projects(server)
         return None
 
     def shutdown(params: JsonObject) -> JsonValue:
@@ -53,6 +54,7 @@ def register(server: GeppettoServer) -> None:
         event = as_object(params.get("event"), "event")
         added, removed = (_paths(as_list(event.get(key, []), key)) for key in ("added", "removed"))
         server.backend.change_folders(added, removed)
+        configuration.follow_projects(server)
         return None
 
     server.on("initialize", initialize)

@@ -1,6 +1,8 @@
 """Documents opened, changed, saved and closed; files changed on disk."""
 
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.lsp.documents.scripts import name_of
+from geppetto.lsp.features.configuration import follow_projects
 from geppetto.lsp.params import as_edits, as_list, as_number, as_object, as_string, document_uri, version_in
 from geppetto.lsp.server import GeppettoServer
 
@@ -50,6 +52,9 @@ def register(server: GeppettoServer) -> None:
             change = as_object(change, "a change")
             changes.append((as_string(change.get("uri"), "uri"), as_number(change.get("type"), "type")))
         server.backend.files_changed(changes)
+        if any(name_of(uri) == "geppetto.toml" for uri, _ in changes):
+            server.project.forget()
+            follow_projects(server)
         server.refresh_diagnostics()
         return None
 

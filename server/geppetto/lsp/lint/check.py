@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,10 +27,15 @@ class Definitions(Protocol):
 
 
 class BackendDefinitions:
-    """Asks the TypeScript server where the name is defined."""
+    """Asks the TypeScript server where the name is defined.
 
-    def __init__(self, backend: Backend) -> None:
+    Args:
+        is_strict: `Unavailable` is raised. Otherwise no name is the API's while the TypeScript server is away.
+    """
+
+    def __init__(self, backend: Backend, *, is_strict: bool = False) -> None:
         self._backend = backend
+        self._is_strict = is_strict
         self._typings = {str(path) for path in backend.shadow.typings}
 
     async def is_api(self, document: Document, offset: int) -> bool:
@@ -38,6 +44,8 @@ class BackendDefinitions:
         try:
             answer = await self._backend.request("textDocument/definition", asked)
         except Unavailable:
+            if self._is_strict:
+                raise
             return False
         places = answer if isinstance(answer, list) else [answer]
         return any(self._is_in_typings(place) for place in places)
@@ -61,7 +69,7 @@ async def check(
     if tree is None:
         return []
     suspected = [
-        finding
+        replace(finding, severity=severities.get(finding.rule.code))
         for finding in _suspects(tree, _folder_of(document))
         if severities.get(finding.rule.code, finding.rule.severity) is not None
         and not is_suppressed(document.text, document.text.position_at(finding.start).line, finding.rule.code)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from geppetto.lsp.lint.rules import Rule
+from geppetto.lsp.lint.rules import Rule, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,15 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A change that removes the reason of a finding."""
+    """A change that removes the reason of a finding.
+
+    Attributes:
+        is_safe: whether the script does afterwards what it was meant to do before, so that nobody has to look.
+    """
 
     title: str
     replacements: tuple[Replacement, ...]
+    is_safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Finding:
         probe: the offset of a name that has to belong to Geppetto's API for this to count. Syntax alone cannot
             tell it from a class of the user's own.
         replaces: codes of TypeScript's diagnostics that say the same at this place, less clearly.
+        severity: what the settings say; None is the rule's own.
     """
 
     rule: Rule
@@ -39,3 +45,4 @@ class Finding:
     probe: int
     fixes: tuple[Fix, ...] = ()
     replaces: frozenset[int] = frozenset()
+    severity: Severity | None = None

@@ -47,7 +47,9 @@ def _check(
         fixes: list[Fix] = []
         if meant:
             inside = Replacement(start_of(node) + 1, end_of(node) - 1, meant)
-            fixes.append(Fix(f'Change it to "{meant}"', (inside,)))
+            # A slip of the pen is no guess: any other name may be meant for something else.
+            is_slip = _plain(name) == meant
+            fixes.append(Fix(f'Change it to "{meant}"', (inside,), is_safe=is_slip))
         listed = ", ".join(f'"{each}"' for each in known)
         message = f'There is no {what} "{name}".{hint} The {what}s are {listed}.'
         yield Finding(
@@ -56,8 +58,12 @@ def _check(
 
 
 def _meant(name: str, known: Sequence[str]) -> str | None:
-    word = name.strip().lower().replace("_", "-")
+    word = _plain(name)
     other = _OTHER_WORDS.get(word.replace("-", ""))
     if other in known:
         return other
     return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), None)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")

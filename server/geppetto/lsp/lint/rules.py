@@ -13,6 +13,16 @@ class Severity(IntEnum):
     HINT = 4
 
 
+SEVERITIES: dict[str, Severity | None] = {
+    "error": Severity.ERROR,
+    "warning": Severity.WARNING,
+    "information": Severity.INFORMATION,
+    "hint": Severity.HINT,
+    "off": None,
+}
+"""As settings spell them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What is looked for.

@@ -134,10 +134,10 @@ def _migrations(tree: Tree, call: Call) -> Iterator[Fix]:
     awaited = () if call.name == "startAsync" else (Replacement(start, start, "await "),)
     title = "Use startStream"
     if parent.type == "expression_statement":
-        yield Fix(title, (*awaited, renamed, Replacement(end, end, ".done()")))
+        yield Fix(title, (*awaited, renamed, Replacement(end, end, ".done()")), is_safe=True)
     elif parent.type == "variable_declarator" and tree.text_of(call.receiver) in _MAKE_TEXT:
         pattern = parent.child_by_field_name("name")
         names = pattern.named_children if pattern is not None and pattern.type == "array_pattern" else []
         if pattern is not None and len(names) == 1 and names[0].type == "identifier":
             name = Replacement(start_of(pattern), end_of(pattern), tree.text_of(names[0]))
-            yield Fix(title, (name, *awaited, renamed, Replacement(end, end, ".finalText()")))
+            yield Fix(title, (name, *awaited, renamed, Replacement(end, end, ".finalText()")), is_safe=True)

@@ -123,7 +123,7 @@ class Shadow:
     def enter(self, project: Project, relative: str) -> bool:
         """Counts a document in; True if the project's configuration had to change for it."""
         project.documents += 1
-        if self._is_matched(project, relative) or relative in project.extra:
+        if self.finds(project, relative) or relative in project.extra:
             return False
         project.extra.add(relative)
         self._write_config(project)
@@ -173,8 +173,12 @@ class Shadow:
         _unlink(project.shadow)
         shutil.rmtree(project.root, ignore_errors=True)
 
-    def _is_matched(self, project: Project, relative: str) -> bool:
-        """Whether the patterns of the configuration find a document, as TypeScript reads them."""
+    def finds(self, project: Project, relative: str) -> bool:
+        """Whether the patterns of the configuration find a document, as TypeScript reads them.
+
+        Args:
+            relative: its path below the project's folder.
+        """
         from fnmatch import fnmatchcase
 
         *folders, name = relative.split(os.sep)

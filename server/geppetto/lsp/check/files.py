@@ -1,0 +1,84 @@
+"""Which files are checked: the scripts in the paths that somebody gave."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from geppetto.errors import GeppettoError
+from geppetto.lsp.documents.scripts import MODULE_SUFFIXES
+
+_PASSED_OVER = frozenset({"node_modules", "bower_components", "jspm_packages"})
+_ROOT_MARKS = (".git", "geppetto.toml")
+
+
+class WrongPath(GeppettoError):
+    """A path that cannot be checked."""
+
+
+def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[str]]) -> list[Path]:
+    """The scripts, absolute, each once, in order of their paths.
+
+    In a folder those that have a script's name, but none in hidden folders and in installed packages. A file is
+    taken whatever its name, as long as it can be a script at all.
+
+    Args:
+        patterns_of: names of scripts, for a folder that was given.
+
+    Raises:
+        WrongPath: some paths do not exist, or cannot be scripts. All of them are named.
+    """
+    wrong = [said for path in paths if (said := _complaint(path))]
+    if wrong:
+        raise WrongPath("\n".join(wrong))
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            scripts = _scripts_in(os.path.abspath(path), patterns_of(path))
+        else:
+            scripts = iter([os.path.abspath(path)])
+        for script in scripts:
+            found.setdefault(os.path.realpath(script), Path(script))
+    return sorted(found.values())
+
+
+def root_of(script: Path) -> Path:
+    """The folder that a script's imports may lead into: the project around it, or else its own folder."""
+    folder = script.parent
+    home = Path(os.path.expanduser("~"))
+    for at in (folder, *folder.parents):
+        # A repository of all one's files is no project: looking for its scripts would take for ever.
+        if at in (home, at.parent):
+            break
+        if any((at / mark).exists() for mark in _ROOT_MARKS):
+            return at
+    return folder
+
+
+def _complaint(path: Path) -> str | None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return f"{shown(path)}: there is no such file or folder."
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return f"{shown(path)}: {reason}."
+    if path.is_dir() or (path.is_file() and path.name.endswith(MODULE_SUFFIXES)):
+        return None
+    return f"{shown(path)}: scripts are JavaScript or TypeScript: {', '.join(MODULE_SUFFIXES)}."
+
+
+def shown(path: object) -> str:
+    """A path for people: on one line, whatever bytes it is made of."""
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _scripts_in(folder: str, patterns: Sequence[str]) -> Iterator[str]:
+    # Links to folders are not followed: they may lead round in a circle.
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _PASSED_OVER)
+        for name in sorted(names):
+            path = os.path.join(at, name)
+            if any(fnmatchcase(name, pattern) for pattern in patterns) and os.path.isfile(path):
+                yield path

@@ -1,0 +1,92 @@
+"""The scripts on disk as the TypeScript server is told of them.
+
+It is told of next to none: the projects find them by their names, and to open a thousand one by one would cost it a
+new program a thousand times. Only one per project is opened, without which there would be no project.
+"""
+
+import codecs
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from geppetto.lsp.check.files import root_of
+from geppetto.lsp.documents.store import Document, Documents
+from geppetto.lsp.documents.text import Edit, Text
+from geppetto.lsp.documents.uris import uri_of
+from geppetto.lsp.typescript.backend import Backend
+
+_LANGUAGE = "geppetto"  # a script because somebody says so, not only by its name
+_CHANGED = 2
+_BOM = codecs.BOM_UTF8.decode()
+
+
+class Scripts:
+    """The scripts of one check."""
+
+    def __init__(self, backend: Backend, documents: Documents) -> None:
+        self._backend = backend
+        self._documents = documents
+        self._roots: set[str] = set()
+        self._has_bom: set[Path] = set()
+
+    def read(self, path: Path) -> Document:
+        """A script as it is on disk now.
+
+        Raises:
+            OSError: it cannot be read.
+            UnicodeDecodeError: it is not UTF-8.
+        """
+        text = path.read_bytes().decode("utf-8")
+        if text.startswith(_BOM):
+            self._has_bom.add(path)
+        uri = uri_of(os.fspath(path))
+        return Document(uri, _LANGUAGE, None, Text(text.removeprefix(_BOM)), is_script=True)
+
+    def introduce(self, path: Path, document: Document) -> None:
+        """Makes a script known to the TypeScript server; all of them, before the first question."""
+        root = os.fspath(root_of(path))
+        shadow = self._backend.shadow
+        is_first = root not in self._roots
+        if is_first:
+            self._roots.add(root)
+            shadow.add_folder(root)
+        project = shadow.project_of(os.fspath(path))
+        if is_first or project is None or not shadow.finds(project, os.path.relpath(path, project.folder)):
+            self._backend.open(
+                self._documents.open(document.uri, document.language_id, 1, str(document.text))
+            )
+
+    def write(self, path: Path, text: Text) -> Document:
+        """Puts a new text in the place of a script.
+
+        Raises:
+            OSError: it cannot be written; the old one is still there.
+        """
+        _replace(path, (_BOM if path in self._has_bom else "") + str(text))
+        return self.read(path)
+
+    def tell_changed(self, documents: Iterable[Document]) -> None:
+        """Tells the TypeScript server of scripts that have been written."""
+        on_disk: list[tuple[str, int]] = []
+        for document in documents:
+            edits = [Edit(None, str(document.text))]
+            if (changed := self._documents.change(document.uri, None, edits)) is not None:
+                self._backend.change(*changed)
+            else:
+                on_disk.append((document.uri, _CHANGED))
+        self._backend.files_changed(on_disk)
+
+
+def _replace(path: Path, text: str) -> None:
+    """At once: whoever reads it meanwhile sees the old text or the new one."""
+    target = os.path.realpath(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=".geppetto-", dir=os.path.dirname(target))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8"))
+        os.chmod(temporary, os.stat(target).st_mode & 0o7777)
+        os.replace(temporary, target)
+    except OSError:
+        os.unlink(temporary)
+        raise
