@@ -2,6 +2,9 @@
 //
 //   geppetto run samples/semantic-search.geppetto.js
 //   geppetto run samples/semantic-search.geppetto.js -p question="How do I repair a broken joint?"
+//   geppetto run samples/semantic-search.geppetto.js --replay samples/cassettes/semantic-search.jsonl
+//
+// The last makes no embedding and asks no model: both were recorded, with --record.
 //
 // With nothing configured, embeddings are made offline from the words of a text ("hashing-256"): good enough to
 // try things out, blind to synonyms. A real model needs no change here.

@@ -2,6 +2,9 @@
 // program. It calls two at once, one fails, and it finds a way around.
 //
 //   geppetto run samples/tools-agent.geppetto.js
+//   geppetto run samples/tools-agent.geppetto.js --replay samples/cassettes/tools-agent.jsonl --pace live
+//
+// The second asks no model at all: it plays what was recorded with --record, and the functions run again.
 //
 // A tool is a function with a description and a JSON schema. Arguments are checked against the schema before the
 // function runs; what it returns goes back to the model, and so does what it throws, as an error the model can

@@ -4,6 +4,7 @@ What each prints to the console is in `expected/`; the texts of its streams are 
 """
 
 import json
+import shutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -56,6 +57,42 @@ async def test_in_an_engine(name: str) -> None:
         assert {"start", *ENDINGS}.isdisjoint(types[1:-1])
         if types[-1] != "error":
             assert "".join(event.get("delta", "") for event in events) == events[-1]["text"]
+
+
+RECORDED = ["tools-agent.geppetto.js", "semantic-search.geppetto.js"]
+
+
+def cassette(name: str) -> Path:
+    return SAMPLES / "cassettes" / f"{name.partition('.')[0]}.jsonl"
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_by_cassette(geppetto: Geppetto, tmp_path: Path, name: str) -> None:
+    """Where nothing else can answer: the sample is alone in a folder, without the file its model is played from."""
+    (tmp_path / name).write_bytes((SAMPLES / name).read_bytes())
+    shutil.copytree(SAMPLES / "data", tmp_path / "data")
+    ran = geppetto("run", name, "--no-stream")
+    assert ran.returncode == 1 and ".model.yaml" in ran.stderr
+    ran = geppetto("run", name, "--no-stream", "--replay", str(cassette(name)))
+    assert (ran.stdout, ran.stderr, ran.returncode) == (expected(name), "", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("two small puppets", "three small puppets"), ["two small puppets", "three small puppets"]),
+        # The functions of the program really run, and answer otherwise than they did.
+        (("stock: 12", "stock: 1"), ["find_parts", "stock: recorded 12, now 1"]),
+    ],
+)
+def test_a_cassette_that_does_not_fit_any_more_says_what_differs(
+    geppetto: Geppetto, tmp_path: Path, change: tuple[str, str], said: list[str]
+) -> None:
+    name = "tools-agent.geppetto.js"
+    (tmp_path / name).write_text((SAMPLES / name).read_text("utf-8").replace(*change), "utf-8")
+    ran = geppetto("run", name, "--no-stream", "--replay", str(cassette(name)))
+    assert ran.returncode == 1
+    assert [text for text in said if text not in ran.stderr] == []
 
 
 def test_the_text_of_a_stream_is_shown_as_it_comes(geppetto: Geppetto) -> None:
