@@ -54,3 +54,24 @@ async def test_a_throw_in_a_microtask_ends_the_run(run_script: RunScript) -> Non
     )
     assert (ran.lines, ran.outcome.kind) == ([], "error")
     assert "in here (in a microtask)" in ran.text
+
+
+async def test_decorators_work_in_typescript(run_script: RunScript) -> None:
+    ran = await run_script(
+        """
+        const twice = (method: Function, _context: unknown) => async function (this: unknown, ...args: unknown[]) {
+          return 2 * (await method.apply(this, args));
+        };
+        class A { @twice async m(x: number) { return x } @twice async n() { throw new Error("decorated") } }
+        console.log(await new A().m(21));
+        await new A().n();
+        """,
+        name="main.ts",
+    )
+    assert ran.lines == ["42"], ran.text
+    assert "main.ts:5:83" in ran.text
+
+
+async def test_what_belongs_to_node_is_told_apart(run_script: RunScript) -> None:
+    ran = await run_script('await fetch("https://example.org")')
+    assert "Scripts have no 'fetch'" in ran.text

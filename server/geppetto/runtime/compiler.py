@@ -27,8 +27,9 @@ _DIAGNOSTIC = re.compile(
     r"^(?P<file>.+?)\((?P<line>\d+),(?P<column>\d+)\): error TS(?P<code>1\d{3}): (?P<message>.*)$",
     re.MULTILINE,
 )
+# es2025 and not esnext, so that what V8 does not have yet (decorators) is made into what it has.
 _OPTIONS = (
-    "--ignoreConfig --module commonjs --moduleResolution bundler --target esnext --noCheck --noLib --noResolve "
+    "--ignoreConfig --module commonjs --moduleResolution bundler --target es2025 --noCheck --noLib --noResolve "
     "--allowJs --inlineSourceMap --resolveJsonModule --esModuleInterop --allowImportingTsExtensions "
     "--moduleDetection force --pretty false --types"
 ).split() + [""]  # fmt: skip
@@ -131,7 +132,7 @@ def _suffix(path: Path) -> str:
 def _cache_file(path: Path, file: OriginalFile) -> Path:
     from geppetto.resources import cache_dir, tsc_version
 
-    key = "\0".join((tsc_version(), _suffix(path), file.text)).encode("utf-8", "surrogatepass")
+    key = "\0".join((tsc_version(), *_OPTIONS, _suffix(path), file.text)).encode("utf-8", "surrogatepass")
     return cache_dir() / "compiled" / f"{hashlib.sha256(key).hexdigest()}.json"
 
 

@@ -134,7 +134,25 @@ def limit_error(name: str, message: str) -> ScriptError:
     )
 
 
+_NOT_HERE = (
+    "process",
+    "fetch",
+    "Buffer",
+    "global",
+    "__dirname",
+    "__filename",
+    "window",
+    "document",
+    "alert",
+    "prompt",
+)
+
 _HINTS = {
+    **{
+        f"{name} is not defined": f"Scripts have no '{name}', which is Node's or the browser's; params and the Geppetto API "
+        "are their way to the world."
+        for name in _NOT_HERE
+    },
     "Array buffer allocation failed": "The process may not use more memory (limit 'memory'); --max-memory raises it.",
     "Invalid array length": "V8 makes no longer arrays than this; keep less in one.",
 }
