@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from geppetto.events import models as events
+from geppetto.lsp.running import messages
 from geppetto.runs import protocol, records
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
@@ -23,10 +24,14 @@ READ: Sequence[type[BaseModel]] = (
     *get_args(events.Event),
     *get_args(protocol.RunEvent),
     records.RunSummary,
+    messages.RunStarted,
+    messages.RunEventParams,
+    messages.RunList,
+    messages.RunOutput,
 )
 """What clients read: every field is there, unless its model leaves it out."""
 
-WRITTEN: Sequence[type[BaseModel]] = (protocol.RunRequest,)
+WRITTEN: Sequence[type[BaseModel]] = (protocol.RunRequest, messages.RunParams)
 """What clients write: a field with a default may be left out."""
 
 UNIONS = {

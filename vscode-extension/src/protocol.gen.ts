@@ -132,6 +132,62 @@ export interface RunError {
   readonly cause: RunError | null;
 }
 
+/** `geppetto/runEvent`: the next event of a run. `seq` counts from 0 without gaps. */
+export interface RunEventParams {
+  readonly runId: string;
+  readonly seq: number;
+  readonly event: RunEvent;
+}
+
+/** A run as `geppetto/listRuns` shows it. */
+export interface RunInfo {
+  readonly runId: string;
+  /** of the script; null for a text without one. */
+  readonly uri: string | null;
+  readonly state: "queued" | "running" | "ended";
+  readonly startedAt: string;
+  /** null until it has ended. */
+  readonly outcome: "ok" | "error" | "limit" | "cancelled" | null;
+  readonly seconds: number | null;
+  readonly steps: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+}
+
+/** The answer to `geppetto/listRuns`: those that go on or wait, and the last that have ended; oldest first. */
+export interface RunList {
+  readonly runs: readonly RunInfo[];
+}
+
+/** The answer to `geppetto/runOutput`. */
+export interface RunOutput {
+  /** as it is now. */
+  readonly run: RunInfo;
+  /** what `geppetto/runEvent` has told, or would have; the oldest are missing if there is too much. */
+  readonly events: readonly RunEventParams[];
+  /** whether none is missing. */
+  readonly isComplete: boolean;
+}
+
+/** `geppetto/run`: one of `uri`, `text` and `replay` has to be there. */
+export interface RunParams {
+  /** the script; an open document runs as it is in the editor. */
+  readonly uri?: string | null;
+  /** runs instead of the script's own text. */
+  readonly text?: string | null;
+  /** what the script reads as `params`. */
+  readonly params?: { readonly [key: string]: JsonValue };
+  /** the settings' profile. */
+  readonly profile?: string | null;
+  /** the id of a recorded run to play again, or `last`. */
+  readonly replay?: string | null;
+  /** of a replay: how many times as fast as it ran; without it there is no waiting. */
+  readonly pace?: number | null;
+  /** progress is reported with it. */
+  readonly workDoneToken?: string | number | null;
+}
+
 /** What to run. */
 export interface RunRequest {
   /** where the script is, or would be; absolute. */
@@ -146,6 +202,11 @@ export interface RunRequest {
   readonly profile?: string | null;
   /** limits by their names in `geppetto.runtime.limits.Limits`; null lifts one. */
   readonly limits?: { readonly [key: string]: number | null };
+}
+
+/** The answer to `geppetto/run`. */
+export interface RunStarted {
+  readonly runId: string;
 }
 
 /** A record in one line. `error` is the first line of the first error; `bytes` the size of the file. */

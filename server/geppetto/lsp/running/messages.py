@@ -49,7 +49,7 @@ class RunEventParams(Wire):
 
     run_id: str
     seq: int
-    event: Annotated[RunEvent, Field(discriminator="kind")]
+    event: Annotated[RunEvent, Field(discriminator="kind", json_schema_extra={"tsType": "RunEvent"})]
 
 
 class RunInfo(Wire):
