@@ -64,6 +64,41 @@ local ok, problem = pcall(function()
   out.renamed = vim.api.nvim_buf_get_lines(0, 0, 2, false)
   if vim.lsp.buf.format then vim.lsp.buf.format({ timeout_ms = 10000 }) else vim.lsp.buf.formatting_sync(nil, 10000) end
   out.formatted = vim.api.nvim_buf_get_lines(0, 4, 5, false)
+  -- Running it: lenses, progress and the log, with nothing but the standard protocol.
+  local lenses = function()
+    local titles = {}
+    for _, lens in ipairs(ask("textDocument/codeLens", { textDocument = vim.lsp.util.make_text_document_params() })) do
+      table.insert(titles, lens.command.title)
+    end
+    return titles
+  end
+  out.progress, out.log = {}, {}
+  local handlers = vim.lsp.handlers
+  local shown = handlers["$/progress"]
+  handlers["$/progress"] = function(problem, result, ...)
+    table.insert(out.progress, { result.token, result.value.kind })
+    return shown(problem, result, ...)
+  end
+  handlers["window/logMessage"] = function(_, result) table.insert(out.log, result.message) end
+  vim.cmd("edit stream.geppetto.js")
+  vim.lsp.buf_attach_client(0, client)
+  -- Unsaved: what is in the editor runs.
+  vim.api.nvim_buf_set_lines(0, 0, 1, false, { 'console.log("from the editor");' })
+  out.idle = lenses()
+  local script = vim.uri_from_bufnr(0)
+  local function command(name) return ask("workspace/executeCommand", { command = name, arguments = { script } }) end
+  local function logged(text)
+    return #vim.tbl_filter(function(message) return message:find(text, 1, true) ~= nil end, out.log)
+  end
+  command("geppetto.run")
+  command("geppetto.run")
+  vim.wait(60000, function() return logged("from the editor") == 2 and logged("two") == 2 end, 20)
+  out.running = lenses()
+  out.cancelled = command("geppetto.cancel").cancelled
+  local function ended()
+    return #vim.tbl_filter(function(told) return told[2] == "end" end, out.progress) == 2 and logged("cancelled after") == 2
+  end
+  out.ended = vim.wait(20000, ended, 20)
   vim.lsp.stop_client(client)
   out.stopped = vim.wait(20000, function() return vim.lsp.get_client_by_id(client) == nil end, 20)
 end)
@@ -79,11 +114,19 @@ if (true) {   done( ) }
 """
 
 
+STREAM = """\
+console.log("from the file");
+for await (const event of echoStep.startStream("one two three")) if (event.type === "partial") console.log(event.delta);
+setInterval(() => {}, 1000);
+"""
+
+
 async def test_a_session(workspace: Path, tmp_path: Path) -> None:
     neovim = shutil.which("nvim")
     if neovim is None:
         pytest.skip("Neovim is not installed")
     (workspace / "talk.geppetto.js").write_text(SCRIPT, "utf-8")
+    (workspace / "stream.geppetto.js").write_text(STREAM, "utf-8")
     (tmp_path / "session.lua").write_text(SESSION, "utf-8")
     (tmp_path / "home").mkdir()
     result = tmp_path / "result.json"
@@ -92,6 +135,7 @@ async def test_a_session(workspace: Path, tmp_path: Path) -> None:
         "HOME": str(tmp_path / "home"),
         "XDG_STATE_HOME": str(tmp_path / "home"),
         "XDG_CACHE_HOME": str(tmp_path / "home"),
+        "GEPPETTO_STATE_DIR": str(tmp_path / "home"),
         "RESULT": str(result),
         "PYTHON": sys.executable,
         "SERVER": "from geppetto.lsp.main import serve_stdio; raise SystemExit(serve_stdio())",
@@ -108,7 +152,7 @@ async def test_a_session(workspace: Path, tmp_path: Path) -> None:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 90)
+        output, _ = await asyncio.wait_for(process.communicate(), 180)
     finally:
         if process.returncode is None:
             process.kill()
@@ -121,6 +165,13 @@ async def test_a_session(workspace: Path, tmp_path: Path) -> None:
     assert got["column"] == 8, "bytes of the line: quote, emoji, quote, semicolon, space"
     assert got["renamed"] == ["const chat = new Conversation();", 'chat.addMessage("user", "hi");']
     assert got["formatted"] == ["if (true) { done() }"]
+    assert got["idle"] == ["Run"] and got["running"] == ["Run", "Cancel 2 runs"]
+    assert got["cancelled"] == 2 and got["ended"], got
+    tokens = {token for token, _ in got["progress"]}
+    assert len(tokens) == 2
+    for token in tokens:
+        kinds = [kind for of, kind in got["progress"] if of == token]
+        assert kinds[0] == "begin" and kinds[-1] == "end" and set(kinds[1:-1]) <= {"report"}
     assert got["stopped"]
     for log in (tmp_path / "home").rglob("lsp.log"):
         assert "Traceback" not in log.read_text("utf-8"), log.read_text("utf-8")
