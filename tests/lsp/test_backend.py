@@ -241,9 +241,12 @@ async def test_a_stuck_process_is_replaced(make: Callable[..., Bench], workspace
     uri = (workspace / "a.geppetto.js").as_uri()
     bench.open(uri)
     assert await bench.problems(uri) == []
-    os.kill(bench.backend.process_id or 0, signal.SIGSTOP)
+    process = psutil.Process(bench.backend.process_id)
+    process.suspend()
     failures = 0
     async with asyncio.timeout(20):
+        while process.status() != psutil.STATUS_STOPPED:  # the signal takes its time, and it may answer until then
+            await asyncio.sleep(0.01)
         while True:
             try:
                 assert await bench.problems(uri) == []
