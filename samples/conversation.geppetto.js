@@ -41,7 +41,7 @@ await echoStep.startStream(conversation).done();
 // Nothing changes when an argument is wrong; the message of the error tells what is.
 const before = conversation.getMessages().length;
 try {
-  conversation.addMessageWithImage("user", "And this?", "data/notes.json");
+  conversation.addMessageWithImage("user", "And this?", "data/notes.json"); // geppetto-ignore image-unsupported
 } catch (error) {
   console.log("refused:", /** @type {Error & { code: string }} */ (error).code);
 }

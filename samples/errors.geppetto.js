@@ -44,7 +44,7 @@ console.log("patience:", (await askPatiently("Are you there?", 3)).length, "char
 // 4. A wrong argument is a TypeError at once, which names the argument; nothing was started or changed.
 try {
   // @ts-expect-error: the editor knows that this is no role
-  new Conversation().addMessage("puppeteer", "Dance!");
+  new Conversation().addMessage("puppeteer", "Dance!"); // geppetto-ignore unknown-role
 } catch (error) {
   console.log("argument:", error instanceof TypeError, error instanceof Error ? error.message : error);
 }
@@ -62,4 +62,4 @@ honest.on("tool-result", ({ toolResult }) => console.log("tool:", toolResult.isE
 await honest.done();
 
 // 6. Careless code: nobody waits for this stream, and nobody looks at its error. Geppetto does.
-if (params.careless) model.startStream("Let me in.");
+if (params.careless) model.startStream("Let me in."); // geppetto-ignore stream-not-consumed

@@ -87,6 +87,7 @@ class LiveDisplay:
         self._waiting: dict[str, _Telling] = {}  # started, nothing said yet
         self._telling: dict[str, _Telling] = {}  # in the order of their first words
         self._live: str | None = None
+        self._wrote_detail = False
 
     def __call__(self, output: Output) -> None:
         match output:
@@ -223,8 +224,13 @@ class LiveDisplay:
         if kind == "detail":
             self._out.end_line()
             self._out.write(self._styled(_DIM, f"  {text}") + "\n")
+        elif self._spinner is None:
+            self._out.write(text)
         else:
-            self._out.write(text if self._spinner is None else _CONTROL.sub("", text))
+            # Behind a tool's lines a new paragraph needs no empty lines of its own.
+            shown = _CONTROL.sub("", text)
+            self._out.write(shown.lstrip("\n") if self._wrote_detail else shown)
+        self._wrote_detail = kind == "detail"
 
     def _close(self, telling: _Telling) -> None:
         del self._telling[telling.event.step_id]
