@@ -245,7 +245,8 @@ async def test_a_stuck_process_is_replaced(make: Callable[..., Bench], workspace
     process.suspend()
     failures = 0
     async with asyncio.timeout(20):
-        while process.status() != psutil.STATUS_STOPPED:  # the signal takes its time, and it may answer until then
+        # The signal takes its time, and it may answer until then.
+        while process.status() != psutil.STATUS_STOPPED:
             await asyncio.sleep(0.01)
         while True:
             try:
