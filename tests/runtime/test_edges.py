@@ -1,6 +1,11 @@
 """What scripts do at odd moments: cancelled before it began, over in the middle of a batch, thrown what is no Error."""
 
+from pathlib import Path
+
 import pytest
+from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.isolate import Isolate, IsolateLostError
+from geppetto.runtime.modules import Script
 
 from tests.runtime.conftest import RunScript
 
@@ -75,3 +80,13 @@ async def test_decorators_work_in_typescript(run_script: RunScript) -> None:
 async def test_what_belongs_to_node_is_told_apart(run_script: RunScript) -> None:
     ran = await run_script('await fetch("https://example.org")')
     assert "Scripts have no 'fetch'" in ran.text
+
+
+async def test_an_engine_that_was_lost_runs_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RuntimeEngine(root=tmp_path) as engine:
+        monkeypatch.setattr(Isolate, "lost", True)
+        with pytest.raises(IsolateLostError, match="make a new one"):
+            await engine.run(Script(tmp_path / "main.js", "1"))
+        monkeypatch.undo()

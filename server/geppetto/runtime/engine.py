@@ -149,7 +149,8 @@ class RuntimeEngine:
         Cancelling the caller cancels the run's streams and stops the script.
 
         Raises:
-            GeppettoError: the engine is not started, is closed, or runs another script.
+            GeppettoError: the engine is not started, is closed, runs another script, or was lost to an earlier one
+                (``RunOutcome.engine_lost``).
         """
         outcome = await self._current().run(script, self._units)
         self._units += 1000

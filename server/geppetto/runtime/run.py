@@ -93,6 +93,8 @@ class Run:
         """Runs a script to its end."""
         if self._running:
             raise GeppettoError("This engine runs a script already: one at a time")
+        if self._isolate.lost:
+            raise IsolateLostError("An earlier script made this engine deaf for good: make a new one")
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._running, self._kind, self._stopping = True, None, None
