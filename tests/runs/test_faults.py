@@ -7,7 +7,9 @@ import asyncio
 import psutil
 import pytest
 from geppetto.errors import GeppettoError
-from geppetto.runs.protocol import RunRequest
+from geppetto.runs.conduct import Patience
+from geppetto.runs.handle import RunHandle
+from geppetto.runs.protocol import EndEvent, NoticeEvent, RunRequest
 
 from tests.runs.conftest import SECONDS, Supervise, end_of, nothing_left, read, read_until
 
@@ -63,6 +65,15 @@ async def test_nothing_follows_the_end(supervise: Supervise) -> None:
     events = await read(supervise("goes on after the end").start(REQUEST))
     assert [event.kind for event in events] == ["started", "console", "end"]
     await nothing_left()
+
+
+async def test_a_handle_takes_nothing_after_the_end() -> None:
+    run = RunHandle("id", REQUEST, lambda _: None)
+    run.tell(EndEvent(outcome="ok"))
+    run.tell(NoticeEvent(text="too late"))
+    run.tell(EndEvent(outcome="error"))
+    assert [event async for event in run.events()] == [EndEvent(outcome="ok")]
+    assert run.end == EndEvent(outcome="ok")
 
 
 async def test_a_crash_keeps_what_was_said_and_used(supervise: Supervise) -> None:
@@ -151,7 +162,7 @@ async def test_cancel_twice_and_after_the_end(supervise: Supervise) -> None:
 
 
 async def test_closing_ends_everything(supervise: Supervise) -> None:
-    supervisor = supervise("deaf", at_once=3, close_seconds=0.5)
+    supervisor = supervise("deaf", at_once=3, close_seconds=0.5, patience=Patience(polite=600, leave=0.5))
     runs = [supervisor.start(REQUEST) for _ in range(5)]
     for run in runs[:3]:
         await read_until(run, "console")

@@ -97,7 +97,7 @@ async def test_a_child_whose_supervisor_is_gone_already_does_not_start() -> None
         *HOST_COMMAND, "1", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     async with asyncio.timeout(SECONDS):
-        assert await child.communicate() == (b"", None)
+        assert await child.communicate(b"") == (b"", None)
 
 
 async def test_ctrl_c_in_the_terminal_is_the_supervisors_alone() -> None:

@@ -92,10 +92,6 @@ class Child:
     def pid(self) -> int:
         return self._transport.get_pid()
 
-    @property
-    def has_ended(self) -> bool:
-        return self._ended.is_set()
-
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while data := await stderr.read(4096):
             self.said = (self.said + data)[-_STDERR_BYTES:]

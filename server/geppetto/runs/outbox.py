@@ -37,6 +37,7 @@ class Outbox:
         self._next_frame = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._broken: ConnectionError | None = None
         writer.transport.set_write_buffer_limits(0)  # so that drained means: with the system
 
     def show(self, output: Output) -> None:
@@ -99,37 +100,38 @@ class Outbox:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._sending is None and self._waiting:
+        if self._sending is None and self._waiting and self._broken is None:
             self._sending = self._loop.create_task(self._send(), name="run outbox")
-            self._sending.add_done_callback(self._sent)
 
     async def _send(self) -> None:
-        while self._waiting:
-            batch: list[bytes] = []
-            size = 0
-            while self._waiting and size < _WRITE_BYTES:
-                item = self._waiting.take()
-                batch.append(item if isinstance(item, bytes) else _encode(item))
-                size += len(batch[-1])
-            self._writer.write(b"".join(batch))
-            await self._writer.drain()
+        try:
+            while self._waiting:
+                batch: list[bytes] = []
+                size = 0
+                while self._waiting and size < _WRITE_BYTES:
+                    item = self._waiting.take()
+                    batch.append(item if isinstance(item, bytes) else _encode(item))
+                    size += len(batch[-1])
+                self._writer.write(b"".join(batch))
+                await self._writer.drain()
+        except ConnectionError as error:
+            self._broken = error
+        finally:
+            self._sending = None  # here and not in a callback, for which `flush` would not wait
         self._next_frame = self._loop.time() + self._seconds
-
-    def _sent(self, sending: asyncio.Task[None]) -> None:
-        self._sending = None
-        if not sending.cancelled() and sending.exception() is None and self._waiting:
-            self._schedule()
 
     async def flush(self) -> None:
         """Returns when everything is with the system.
 
         Raises:
-            OSError: the supervisor is gone.
+            ConnectionError: the supervisor is gone.
         """
         self._start_sending()
-        while (sending := self._sending) is not None:
-            await asyncio.shield(sending)
+        while self._sending is not None:
+            await asyncio.wait({self._sending})
             self._start_sending()
+        if self._broken is not None:
+            raise self._broken
 
 
 def place_value(place: Place) -> JsonObject:

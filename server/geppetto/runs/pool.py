@@ -55,21 +55,15 @@ class WarmPool:
                 return
 
     async def take(self, *, fresh: bool = False) -> Child:
-        """A warm child, which is the caller's from now on; starts one if there is none.
+        """A warm child, which is the caller's from now on and may have died; starts one if there is none.
 
         Args:
-            fresh: start one in any case.
+            fresh: start one in any case, which lived a moment ago.
 
         Raises:
             ChildError: it could not be started.
         """
-        while self._warm and not fresh:
-            child = self._warm.popleft()
-            if not child.has_ended:
-                self.fill(after=_IDLE_SECONDS)
-                return child
-            await child.end()
-        child = await self._spawn()
+        child = self._warm.popleft() if self._warm and not fresh else await self._spawn()
         self.fill(after=_IDLE_SECONDS)
         return child
 

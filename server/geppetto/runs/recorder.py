@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -58,6 +59,7 @@ class Recorder:
         self._omitted_characters = self._omitted_events = 0
         self._failed = False
         self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
         head = RecordHead(
             run_id=run_id, started_at=started_at, pid=os.getpid(), request=recorded_request(request)
         )
@@ -77,9 +79,9 @@ class Recorder:
             gap = GapEvent(characters=self._omitted_characters, events=self._omitted_events)
             self._append(self._line(gap.model_dump_json().encode()))
         self._append(self._line(end.model_dump_json().encode()))
+        self._hurry.set()
         while self._writing is not None:
-            await asyncio.shield(self._writing)
-            self._start_writing(0.0)
+            await asyncio.wait({self._writing})
 
     def _line(self, event_json: bytes) -> bytes:
         for secret in self._secrets:
@@ -92,15 +94,17 @@ class Recorder:
             return
         self._room -= len(line)
         self._pending.append(line)
-        self._start_writing(_FLUSH_SECONDS)
+        self._start_writing()
 
-    def _start_writing(self, after: float) -> None:
+    def _start_writing(self) -> None:
         if self._pending and self._writing is None:
-            self._writing = self._loop.create_task(self._write(after), name="run record")
+            self._writing = self._loop.create_task(self._write(), name="run record")
 
-    async def _write(self, after: float) -> None:
+    async def _write(self) -> None:
+        """Writes what is pending, a moment later."""
         try:
-            await asyncio.sleep(after)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _FLUSH_SECONDS)
             pending, self._pending = self._pending, []
             await asyncio.to_thread(self._write_out, b"".join(pending))
         except OSError as error:
@@ -109,7 +113,7 @@ class Recorder:
             self._on_failure(error)
         finally:
             self._writing = None
-        self._start_writing(_FLUSH_SECONDS)
+        self._start_writing()
 
     def _write_out(self, data: bytes) -> None:
         path = self._store.path(self._run_id)

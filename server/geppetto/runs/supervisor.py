@@ -75,7 +75,6 @@ class RunSupervisor:
         self._waiting: deque[RunHandle] = deque()
         self._driven = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._children: set[Child] = set()
         self._closed = False
 
     def warm_up(self) -> None:
@@ -128,12 +127,9 @@ class RunSupervisor:
         self._closed = True
         for handle in self.runs:
             handle.cancel()
-        await self._wait_for_tasks()
-        for child in self._children:
-            child.kill()
-        await self._pool.close()
         for task in await self._wait_for_tasks():
             task.cancel()
+        await self._pool.close()
         await self._wait_for_tasks()
 
     async def _wait_for_tasks(self) -> set[asyncio.Task[None]]:
@@ -226,9 +222,11 @@ class RunSupervisor:
             await asyncio.wait({taking, cancelled}, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
                 return None
-            child = taking.result()
-            self._children.add(child)
-            return child
+            return taking.result()
+        except asyncio.CancelledError:
+            if taking.done() and taking.exception() is None:
+                await self._dismiss(taking.result())
+            raise
         finally:
             cancelled.cancel()
             if not taking.done():
@@ -237,7 +235,6 @@ class RunSupervisor:
 
     async def _dismiss(self, child: Child) -> None:
         await child.end(patience=self._options.patience.leave)
-        self._children.discard(child)
 
     def _end(self, handle: RunHandle, end: EndEvent) -> None:
         self._runs.pop(handle.id, None)
