@@ -27,6 +27,10 @@ for await (const event of stream) if (event.type === "final") console.log(event.
 """
 ENDLESS = 'console.log("on");\nsetInterval(() => {}, 1000);\n'
 FLOOD = 'while (true) { console.log("x".repeat(200)); await new Promise((go) => setTimeout(go, 0)); }\n'
+MANY = """\
+const text = "x".repeat(900);
+for (let i = 0; i < 30_000; i++) { console.log(text); console.warn(text); }
+"""
 FAIL = '/* 😀 */ function fail() { throw new TypeError("bad"); }\nfail();\n'
 
 
@@ -54,13 +58,20 @@ def told(client: Any, run_id: str) -> list[dict[str, Any]]:
     return [each["event"] for each in events]
 
 
-def has_ended(client: Any, run_id: str) -> bool:
-    return any(event["kind"] == "end" for event in told(client, run_id))
-
-
 async def ended(client: Any, run_id: str) -> list[dict[str, Any]]:
     """The events of a run, up to its only end."""
-    await client.until(lambda: has_ended(client, run_id), 60)
+    seen, is_over = 0, False
+
+    def is_told() -> bool:
+        nonlocal seen, is_over
+        news, seen = client.told[seen:], len(client.told)
+        events = [each["params"] for each in news if each["method"] == "geppetto/runEvent"]
+        is_over = is_over or any(
+            each["runId"] == run_id and each["event"]["kind"] == "end" for each in events
+        )
+        return is_over
+
+    await client.until(is_told, 60)
     events = told(client, run_id)
     assert [event["kind"] for event in events].index("end") == len(events) - 1
     return events
@@ -295,3 +306,56 @@ async def test_a_process_is_ready_once_lenses_are_shown(client: Any, uri: str) -
     async with asyncio.timeout(30):
         while not children(client):
             await asyncio.sleep(0.05)
+
+
+async def test_a_client_that_does_not_read_stops_no_run(client: Any, tmp_path: Path) -> None:
+    pipe = client.process._transport.get_pipe_transport(1)
+    started = client.begin("geppetto/run", {"text": MANY})
+    run_id = (await client.answer(started))["result"]["runId"]
+    await says(client, run_id, "xxx")
+    server = psutil.Process(client.process.pid)
+    before = server.memory_info().rss
+    pipe.pause_reading()
+    record = tmp_path / "state" / "runs" / f"{run_id}.jsonl"
+    async with asyncio.timeout(60):
+        while not record.exists() or b'"kind":"end"' not in record.read_bytes()[-4096:]:
+            await asyncio.sleep(0.2)
+    assert server.memory_info().rss - before < 40 * 1024 * 1024
+    pipe.resume_reading()
+    events = await ended(client, run_id)
+    assert events[-1]["outcome"] == "ok"
+    gaps = [event for event in events if event["kind"] == "gap"]
+    characters = sum(len(event["text"]) for event in events if event["kind"] == "console")
+    assert gaps and characters < 54_000_000 and await client.ask("geppetto/listRuns")
+
+
+async def test_thirty_at_once(client: Any) -> None:
+    text = 'for await (const event of echoStep.startStream("a b")) if (event.type === "final") console.log(event.text);'
+    names = [await run(client, text=text) for _ in range(30)]
+    for name in names:
+        events = await ended(client, name)
+        assert events[-1]["outcome"] == "ok" and any(event.get("text") == "a b" for event in events)
+    assert len((await client.ask("geppetto/listRuns"))["runs"]) == 16, "the others are forgotten"
+
+
+async def test_a_script_that_goes_away_runs_on(client: Any, uri: str, workspace: Path) -> None:
+    client.open(uri, f"{ENDLESS}setTimeout(() => {{ throw new Error('late'); }}, 300);\n")
+    (workspace / "a.geppetto.js").write_text("")
+    run_id = await run(client, uri=uri)
+    client.change(uri, 2, (0, 0, 0, 0, "// moved\n"))
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    (workspace / "a.geppetto.js").unlink()
+    events = await ended(client, run_id)
+    assert events[-1]["outcome"] == "error" and events[-1]["errors"][0]["place"]["line"] == 3
+    client.open(uri, "")
+    assert await errors_in(client, uri) == [], "of another text"
+
+
+async def test_an_error_is_where_the_text_has_moved_to(client: Any, uri: str) -> None:
+    client.open(uri, "console.log('on');\nsetTimeout(() => { throw new Error('late'); }, 1500);\n")
+    run_id = await run(client, uri=uri)
+    await says(client, run_id, "on")
+    client.change(uri, 2, (1, 0, 1, 0, "// moved\n\n"))
+    await ended(client, run_id)
+    [problem] = await errors_in(client, uri)
+    assert problem["message"] == "Error: late (in a timer)" and problem["range"]["start"]["line"] == 3

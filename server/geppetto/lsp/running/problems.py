@@ -61,7 +61,8 @@ def message_of(error: RunError) -> str:
     """The error in a sentence or two."""
     text = f"{error.name}: {error.message}" if error.name not in ("Limit", "RunError") else error.message
     if error.context:
-        text = f"{error.context}: {text}"
+        first, *rest = text.split("\n")
+        text = "\n".join([f"{first} ({error.context})", *rest])
     return f"{text}\n{error.hint}" if error.hint else text
 
 
