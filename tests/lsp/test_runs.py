@@ -359,3 +359,19 @@ async def test_an_error_is_where_the_text_has_moved_to(client: Any, uri: str) ->
     await ended(client, run_id)
     [problem] = await errors_in(client, uri)
     assert problem["message"] == "Error: late (in a timer)" and problem["range"]["start"]["line"] == 3
+
+
+async def test_those_beyond_the_bound_wait_and_say_so(connect: Connect, workspace: Path) -> None:
+    client = await connect()
+    await client.initialize(workspace, capabilities=ABLE, initializationOptions={"runsAtOnce": 1})
+    one = await run(client, text=ENDLESS)
+    two, three = await run(client, text=STREAM), await run(client, text=STREAM)
+    await client.until(lambda: told(client, three) == [{"kind": "queued", "ahead": 1}])
+    states = [each["state"] for each in (await client.ask("geppetto/listRuns"))["runs"]]
+    assert states == ["running", "queued", "queued"]
+    for _ in range(2):
+        await client.ask("geppetto/cancelRun", {"runId": two})
+    assert [event["kind"] for event in await ended(client, two)] == ["queued", "end"]
+    await client.ask("geppetto/cancelRun", {"runId": one})
+    assert (await ended(client, one))[-1]["outcome"] == "cancelled"
+    assert (await ended(client, three))[-1]["outcome"] == "ok"

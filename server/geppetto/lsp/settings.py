@@ -7,7 +7,9 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS, MODULE_SUFFIXES
 from geppetto.lsp.lint.rules import RULES, SEVERITIES, Severity
 
-_KEYS = ("filePatterns", "rules")
+_KEYS = ("filePatterns", "rules", "runsAtOnce")
+_RUNS_AT_ONCE = 16
+_MOST_RUNS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,12 @@ class EditorSettings:
     Attributes:
         patterns: names of files that are scripts, with `*` and `?`.
         severities: of rules, by code; None is off. Rules that are not in it keep their own.
+        runs_at_once: how many scripts may run together; the others wait. Read when the first is run.
     """
 
     patterns: tuple[str, ...] = DEFAULT_PATTERNS
     severities: dict[str, Severity | None] = field(default_factory=dict[str, Severity | None])
+    runs_at_once: int = _RUNS_AT_ONCE
 
 
 def read_settings(value: JsonValue) -> tuple[EditorSettings, list[str]]:
@@ -32,7 +36,7 @@ def read_settings(value: JsonValue) -> tuple[EditorSettings, list[str]]:
     complaints = [_unknown("setting", key, "geppetto.", _KEYS) for key in value if key not in _KEYS]
     patterns = _patterns(value, complaints)
     severities = _severities(value, complaints)
-    return EditorSettings(patterns, severities), complaints
+    return EditorSettings(patterns, severities, _runs_at_once(value, complaints)), complaints
 
 
 def _patterns(value: JsonObject, complaints: list[str]) -> tuple[str, ...]:
@@ -52,6 +56,14 @@ def _patterns(value: JsonObject, complaints: list[str]) -> tuple[str, ...]:
                 f"geppetto.filePatterns: {pattern!r} should be a file name with * or ?, such as *.geppetto.js"
             )
     return tuple(good) or DEFAULT_PATTERNS
+
+
+def _runs_at_once(value: JsonObject, complaints: list[str]) -> int:
+    given = value.get("runsAtOnce", _RUNS_AT_ONCE)
+    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= _MOST_RUNS:
+        return given
+    complaints.append(f"geppetto.runsAtOnce: {given!r} should be a whole number from 1 to {_MOST_RUNS}")
+    return _RUNS_AT_ONCE
 
 
 def _severities(value: JsonObject, complaints: list[str]) -> dict[str, Severity | None]:

@@ -23,7 +23,7 @@ from geppetto.lsp.running.target import request_for
 from geppetto.lsp.server import GeppettoServer
 from geppetto.runs.handle import RunHandle
 from geppetto.runs.store import RecordStore
-from geppetto.runs.supervisor import RunSupervisor
+from geppetto.runs.supervisor import RunsOptions, RunSupervisor
 
 _MAX_ENDED = 16
 _TURN = 8
@@ -39,7 +39,7 @@ class EditorRuns:
     def __init__(self, server: GeppettoServer) -> None:
         self._server = server
         self._records = RecordStore()
-        self._supervisor = RunSupervisor(records=self._records)
+        self._supervisor = RunSupervisor(RunsOptions(at_once=server.settings.runs_at_once), self._records)
         self._runs: dict[str, EditorRun] = {}
         self._lenses = Refresher(server, "codeLens", _LENS_SECONDS)
         self._hints = Refresher(server, "inlayHint", _HINT_SECONDS)
