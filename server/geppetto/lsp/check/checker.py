@@ -18,7 +18,7 @@ from geppetto.lsp.lint.fixes import range_of, text_with
 from geppetto.lsp.lint.project import ProjectSettings
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import as_range
-from geppetto.lsp.typescript.backend import Backend, Patience
+from geppetto.lsp.typescript.backend import Backend, Patience, Unavailable
 from geppetto.lsp.typescript.process import TypeScriptProcess
 from geppetto.lsp.typescript.shadow import Shadow
 from geppetto.resources import typings_path
@@ -99,7 +99,7 @@ class Checker:
         for path in paths:
             try:
                 documents[path] = self._scripts.read(path)
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, UnicodeError) as error:
                 report.problems.append(_unreadable(path, error))
                 self._on_checked()
             else:
@@ -123,9 +123,8 @@ class Checker:
 
         async def work() -> None:
             for path, document in waiting:
-                severities = self._settings.of(path.parent).severities
                 try:
-                    found[path] = await diagnose(self._backend, document, severities, is_strict=True)
+                    found[path] = await self._diagnose(path, document)
                 except ResponseError as error:
                     raise CheckFailed(
                         self._failure or f"{shown(path)} could not be checked: {error.message}.",
@@ -135,6 +134,18 @@ class Checker:
 
         await _together([work() for _ in range(min(_AT_ONCE, len(documents)))])
         return found
+
+    async def _diagnose(self, path: Path, document: Document) -> Diagnosis:
+        severities = self._settings.of(path.parent).severities
+        try:
+            return await diagnose(self._backend, document, severities, is_strict=True)
+        except Unavailable:
+            raise
+        except ResponseError:
+            # TypeScript has its own reasons to leave a file out of a project: another of the same name, say.
+            if not self._scripts.open(document):
+                raise
+            return await diagnose(self._backend, document, severities, is_strict=True)
 
     async def _fix(self, documents: dict[Path, Document], diagnoses: dict[Path, Diagnosis]) -> int:
         fixed = 0
@@ -225,8 +236,11 @@ def _theirs(path: Path, diagnostic: JsonObject) -> Problem:
     )
 
 
-def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> Problem:
-    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+def _unreadable(path: Path, error: OSError | UnicodeError) -> Problem:
+    if isinstance(error, OSError):
+        reason = error.strerror
+    else:
+        reason = "its name is not UTF-8" if isinstance(error, UnicodeEncodeError) else "it is not UTF-8"
     start = Position(0, 0)
     message = f"The script cannot be read: {reason}."
     return Problem(path, Range(start, start), Severity.ERROR, "geppetto", "unreadable", message)

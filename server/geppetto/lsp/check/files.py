@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from geppetto.errors import GeppettoError
-from geppetto.lsp.documents.scripts import MODULE_SUFFIXES
+from geppetto.lsp.documents.scripts import JAVASCRIPT_SUFFIXES, MODULE_SUFFIXES
 
 _PASSED_OVER = frozenset({"node_modules", "bower_components", "jspm_packages"})
 _ROOT_MARKS = (".git", "geppetto.toml")
@@ -19,8 +19,8 @@ class WrongPath(GeppettoError):
 def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[str]]) -> list[Path]:
     """The scripts, absolute, each once, in order of their paths.
 
-    In a folder those that have a script's name, but none in hidden folders and in installed packages. A file is
-    taken whatever its name, as long as it can be a script at all.
+    In a folder those that have a script's name, but none in hidden folders and in installed packages, and none that
+    are made from a TypeScript file beside them. A file is taken whatever its name, as long as it can be a script.
 
     Args:
         patterns_of: names of scripts, for a folder that was given.
@@ -63,9 +63,21 @@ def _complaint(path: Path) -> str | None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return f"{shown(path)}: {reason}."
-    if path.is_dir() or (path.is_file() and path.name.endswith(MODULE_SUFFIXES)):
+    if path.is_dir():
         return None
+    if path.is_file() and path.name.endswith(MODULE_SUFFIXES):
+        source = _source_of(os.fspath(path))
+        return (
+            source and f"{shown(path)}: TypeScript takes it to be made from {shown(source)}; check that one."
+        )
     return f"{shown(path)}: scripts are JavaScript or TypeScript: {', '.join(MODULE_SUFFIXES)}."
+
+
+def _source_of(path: str) -> str | None:
+    """The TypeScript file beside a JavaScript one, from which TypeScript takes it to be made: it leaves it out."""
+    stem, suffix = os.path.splitext(path)
+    source = f"{stem}{suffix.replace('js', 'ts')}"
+    return source if suffix in JAVASCRIPT_SUFFIXES and os.path.isfile(source) else None
 
 
 def shown(path: object) -> str:
@@ -80,5 +92,7 @@ def _scripts_in(folder: str, patterns: Sequence[str]) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _PASSED_OVER)
         for name in sorted(names):
             path = os.path.join(at, name)
-            if any(fnmatchcase(name, pattern) for pattern in patterns) and os.path.isfile(path):
+            if not any(fnmatchcase(name, pattern) for pattern in patterns):
+                continue
+            if os.path.isfile(path) and _source_of(path) is None:
                 yield path

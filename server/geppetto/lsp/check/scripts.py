@@ -36,7 +36,9 @@ class Scripts:
         Raises:
             OSError: it cannot be read.
             UnicodeDecodeError: it is not UTF-8.
+            UnicodeEncodeError: its name is not.
         """
+        os.fspath(path).encode("utf-8")  # the TypeScript server finds no others
         text = path.read_bytes().decode("utf-8")
         if text.startswith(_BOM):
             self._has_bom.add(path)
@@ -53,9 +55,14 @@ class Scripts:
             shadow.add_folder(root)
         project = shadow.project_of(os.fspath(path))
         if is_first or project is None or not shadow.finds(project, os.path.relpath(path, project.folder)):
-            self._backend.open(
-                self._documents.open(document.uri, document.language_id, 1, str(document.text))
-            )
+            self.open(document)
+
+    def open(self, document: Document) -> bool:
+        """Tells the TypeScript server of a script by itself; False if that has been done already."""
+        if self._documents.get(document.uri) is not None:
+            return False
+        self._backend.open(self._documents.open(document.uri, document.language_id, 1, str(document.text)))
+        return True
 
     def write(self, path: Path, text: Text) -> Document:
         """Puts a new text in the place of a script.
