@@ -383,3 +383,17 @@ async def test_it_sees_the_text_that_we_see(make: Callable[..., Bench], workspac
 
 def _json(position: Position) -> dict[str, int]:
     return {"line": position.line, "character": position.character}
+
+
+async def test_folders_whose_first_documents_are_opened_together(
+    make: Callable[..., Bench], tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+    bench = make(*folders)
+    uris = [(folder / "a.geppetto.js").as_uri() for folder in folders]
+    for uri in uris:
+        bench.open(uri, "nowhere();\n")
+    for uri in uris:
+        assert len(await bench.problems(uri)) == 1

@@ -13,14 +13,14 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import is_module
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Edit
-from geppetto.lsp.documents.uris import uri_of
+from geppetto.lsp.documents.uris import path_of, uri_of
 from geppetto.lsp.errors import REQUEST_FAILED, ResponseError
 from geppetto.lsp.params import edit_json
 from geppetto.lsp.typescript.addresses import Addresses
 from geppetto.lsp.typescript.connection import Connection, ConnectionLost
 from geppetto.lsp.typescript.offer import initialize_params
 from geppetto.lsp.typescript.process import TypeScriptProcess
-from geppetto.lsp.typescript.shadow import Shadow
+from geppetto.lsp.typescript.shadow import Project, Shadow
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +93,7 @@ class Backend:
         self._deaths: deque[float] = deque(maxlen=patience.deaths)
         self._starting: asyncio.Task[None] | None = None
         self._has_run = False
+        self._last_opened: tuple[Project | None, str] | None = None
         self._is_wanted = False
         """Whether the next death is one the user asked for."""
 
@@ -124,7 +125,7 @@ class Backend:
         uri, configs = self.addresses.enter(document)
         self._tell_changed(configs)
         if connection := self._running():
-            connection.notify("textDocument/didOpen", _opened(document, uri))
+            self._tell_opened(connection, document, uri)
 
     def change(self, document: Document, edits: Sequence[Edit]) -> None:
         if (connection := self._running()) and (uri := self.addresses.opened_uri(document.uri)):
@@ -303,9 +304,10 @@ class Backend:
             process.kill()
             return
         connection.notify("initialized", {})
+        self._last_opened = None
         for document in self._documents:
             if (uri := self.addresses.opened_uri(document.uri)) is not None:
-                connection.notify("textDocument/didOpen", _opened(document, uri))
+                self._tell_opened(connection, document, uri)
         self.state = State.RUNNING
         self._started.set()
         if self._has_run:
@@ -349,6 +351,16 @@ class Backend:
     def _take(self, method: str, params: JsonValue) -> None:
         if method == "workspace/diagnostic/refresh":
             self._on_refresh()
+
+    def _tell_opened(self, connection: Connection, document: Document, uri: str) -> None:
+        project = self.shadow.project_at(path_of(uri) or "")
+        if self._last_opened is not None and self._last_opened[0] is not project:
+            # Of projects whose first documents come in one go, it would load only one. A question makes it load.
+            asked: JsonObject = {"textDocument": {"uri": self._last_opened[1]}}
+            _, answer = connection.send("textDocument/foldingRange", asked)
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._last_opened = project, uri
+        connection.notify("textDocument/didOpen", _opened(document, uri))
 
     def _tell_changed(self, configs: Sequence[str]) -> None:
         if configs and (connection := self._running()):
