@@ -2150,7 +2150,7 @@ declare function done(error?: unknown): void;
  * console.log(`Hello ${params.name ?? "world"}`);
  * ```
  */
-declare const params: { readonly [name: string]: string | undefined };
+declare const params: { readonly [name: string]: JsonValue | undefined };
 
 // ---------------------------------------------------------------------------------------------------- console
 

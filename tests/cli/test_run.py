@@ -96,13 +96,21 @@ def test_limits_of_the_settings_hold_and_the_command_line_is_stronger(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
-def test_a_bomb_of_buffers_is_an_error_of_the_script(geppetto: Geppetto, script: Script) -> None:
+def test_a_bomb_of_buffers_is_a_limit_with_its_place(geppetto: Geppetto, script: Script) -> None:
     name = script("const all = [];\nfor (;;) all.push(new Uint8Array(16 << 20).fill(1));\n")
     done = geppetto("run", name, "--max-memory", "400MiB")
-    assert done.returncode == 1
-    assert (
-        "RangeError: Array buffer allocation failed" in done.stderr and "script.geppetto.js:2" in done.stderr
-    )
+    assert done.returncode == 3
+    assert "RangeError: Array buffer allocation failed" in done.stderr
+    assert "script.geppetto.js:2" in done.stderr and "limit 'memory'" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
+def test_a_script_may_go_on_with_less_when_it_catches_a_refused_buffer(
+    geppetto: Geppetto, script: Script
+) -> None:
+    name = script("try { new Uint8Array(1 << 30).fill(1) } catch (error) { console.log(error.name) }")
+    done = geppetto("run", name, "--max-memory", "400MiB")
+    assert (done.returncode, done.stdout) == (0, "RangeError\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")

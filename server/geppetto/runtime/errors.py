@@ -147,13 +147,16 @@ _NOT_HERE = (
     "prompt",
 )
 
+_NO_BUFFER = "Array buffer allocation failed"
+"""What V8 says when the system refuses it memory: how a script meets the limit on its process."""
+
 _HINTS = {
     **{
         f"{name} is not defined": f"Scripts have no '{name}', which is Node's or the browser's; params and the Geppetto API "
         "are their way to the world."
         for name in _NOT_HERE
     },
-    "Array buffer allocation failed": "The process may not use more memory (limit 'memory'); --max-memory raises it.",
+    _NO_BUFFER: "The process may not use more memory (limit 'memory'); --max-memory raises it.",
     "Invalid array length": "V8 makes no longer arrays than this; keep less in one.",
 }
 
@@ -250,7 +253,7 @@ class Sources:
             frames=frames,
             code_frame=self.code_frame(place) if place else None,
             hint=_text(info, "hint") or _HINTS.get(message),
-            code=own_code if isinstance(own_code, str) else code,
+            code="limit.memory" if message == _NO_BUFFER else own_code if isinstance(own_code, str) else code,
             cause=self.script_error(cause) if isinstance(cause, dict) else None,
         )
 

@@ -227,7 +227,8 @@ class Run:
         if self._stopping is not None:
             self._end_stopping()  # what fails because it was interrupted is not what went wrong
         else:
-            self._end("error", error)
+            # The memory limit reaches a script as a refused buffer; one that nobody caught ended the run.
+            self._end("limit" if error.code == "limit.memory" else "error", error)
 
     def _end(self, kind: OutcomeKind, error: ScriptError | None = None) -> None:
         if not self._running or self._kind is not None:
