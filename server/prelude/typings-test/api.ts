@@ -140,7 +140,7 @@ defineTool({ name: "clock", description: "The time", handler: async () => new Da
 defineTool({ name: "clock", description: "The time" });
 
 // The run, timers, the platform
-const who: string | undefined = params["name"];
+const who: JsonValue | undefined = params["name"];
 // @ts-expect-error params are frozen
 params["name"] = "x";
 done();
