@@ -74,7 +74,11 @@ async def test_no_key_in_anything_that_is_said(chat, caplog):
 async def test_no_key_in_the_log(chat, caplog):
     """Ours, the SDK's and the HTTP library's, on the lowest level."""
     caplog.set_level(logging.DEBUG)
-    handlers = [chat.answers("fine"), chat.fails("auth", KEY), chat.fails("rate_limit", KEY)]
+    handlers = [
+        chat.answers("fine"),
+        chat.fails("auth", KEY, X_Key=KEY),
+        chat.fails("rate_limit", KEY, Server=KEY),
+    ]
     for handler in handlers:
         chat.server.handlers = [handler]
         try:

@@ -9,6 +9,7 @@ from geppetto.json_value import JsonValue
 from geppetto.steps.chat.bill import Bill
 from geppetto.steps.chat.claude_answer import ClaudeAnswer
 from geppetto.steps.chat.failures import service_failure
+from geppetto.steps.chat.quiet_logs import hide_in_logs
 from geppetto.steps.chat.remote import RemoteChatStep, is_json
 from geppetto.steps.chat.step import ChatRequest
 from geppetto.steps.errors import ErrorKind, StepError
@@ -50,13 +51,15 @@ class ClaudeStep(RemoteChatStep):
     def _make_client(self) -> "AsyncAnthropic":
         from anthropic import AsyncAnthropic
 
-        return AsyncAnthropic(
+        client = AsyncAnthropic(
             # Both are said in any case: the SDK would look for them in the environment and in files.
             api_key=self.service.api_key or NO_KEY,
             base_url=self.service.base_url or "https://api.anthropic.com",
             max_retries=0,
             open_telemetry=False,
         )
+        hide_in_logs(self.service.secrets())
+        return client
 
     async def ask(self, run: "StepRun", request: ChatRequest, progress: "Progress") -> list[ToolUse]:
         from geppetto.steps.chat.wire import WatchedStream, check_is_stream

@@ -8,6 +8,7 @@ from geppetto.json_value import JsonValue
 from geppetto.steps.chat.bill import Bill
 from geppetto.steps.chat.failures import Complaint, service_failure
 from geppetto.steps.chat.openai_answer import OpenAIAnswer
+from geppetto.steps.chat.quiet_logs import hide_in_logs
 from geppetto.steps.chat.remote import RemoteChatStep, is_json
 from geppetto.steps.chat.step import ChatRequest
 from geppetto.steps.errors import StepError
@@ -53,15 +54,14 @@ class OpenAIStep(RemoteChatStep):
         from openai import AsyncOpenAI
 
         own = self.service.base_url is None
-        return _Connection(
-            AsyncOpenAI(
-                api_key=self.service.api_key or NO_KEY,
-                # Said for OpenAI too: the SDK has its own idea of what the environment may change.
-                base_url="https://api.openai.com/v1" if own else self.service.base_url,
-                max_retries=0,
-            ),
-            _Dialect(max_tokens="max_completion_tokens" if own else "max_tokens"),
+        client = AsyncOpenAI(
+            api_key=self.service.api_key or NO_KEY,
+            # Said for OpenAI too: the SDK has its own idea of what the environment may change.
+            base_url="https://api.openai.com/v1" if own else self.service.base_url,
+            max_retries=0,
         )
+        hide_in_logs(self.service.secrets())
+        return _Connection(client, _Dialect(max_tokens="max_completion_tokens" if own else "max_tokens"))
 
     async def ask(self, run: "StepRun", request: ChatRequest, progress: "Progress") -> list[ToolUse]:
         from geppetto.steps.chat.wire import WatchedStream, check_is_stream

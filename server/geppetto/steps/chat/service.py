@@ -39,7 +39,7 @@ class Service:
 
     def clean(self, text: str) -> str:
         """A text of the service, or about it, without the key, on one line and not too long."""
-        for secret in self._secrets():
+        for secret in self.secrets():
             text = text.replace(secret, "[key]")
         text = " ".join(_LOOKS_LIKE_A_KEY.sub("[key]", text).split())
         return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
@@ -64,7 +64,8 @@ class Service:
                 hint="Copy it again: there may be a space, a line break or a typographic character in it.",
             )
 
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
+        """What must not be shown: the key, and a password in the address, also as they are spelt in URLs."""
         secrets = [self.api_key or ""]
         if self.base_url is not None:
             secrets.append(urlsplit(self.base_url).password or "")
