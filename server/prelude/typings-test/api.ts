@@ -144,7 +144,7 @@ const who: JsonValue | undefined = params["name"];
 // @ts-expect-error params are frozen
 params["name"] = "x";
 done();
-done(new Error(who));
+done(new Error(String(who)));
 const timer: number = setTimeout((a: number, b: string) => `${a}${b}`, 10, 1, "x");
 clearTimeout(timer);
 // @ts-expect-error the argument must fit the callback
