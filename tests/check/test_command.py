@@ -135,6 +135,14 @@ def test_imports_from_elsewhere_in_the_project(check: Check, write: Write) -> No
     assert "Found 1 error" in done.stdout and "TS2339" in done.stdout
 
 
+def test_imports_without_a_project(check: Check, write: Write, folder: Path) -> None:
+    (folder / ".git").rmdir()
+    write("lib/tool.js", "export const answer = 42;\n")
+    write("scripts/a.geppetto.js", 'import { answer } from "../lib/tool.js";\nanswer.foo();\n')
+    done = check()
+    assert "Found 1 error" in done.stdout and "TS2339" in done.stdout
+
+
 # Settings
 
 

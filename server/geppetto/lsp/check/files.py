@@ -43,7 +43,7 @@ def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[s
 
 
 def root_of(script: Path) -> Path:
-    """The folder that a script's imports may lead into: the project around it, or else its own folder."""
+    """The folder that a script's imports may lead into: the project around it, as `geppetto run` sees it."""
     folder = script.parent
     home = Path(os.path.expanduser("~"))
     for at in (folder, *folder.parents):
@@ -52,7 +52,8 @@ def root_of(script: Path) -> Path:
             break
         if any((at / mark).exists() for mark in _ROOT_MARKS):
             return at
-    return folder
+    here = Path.cwd()
+    return here if folder.is_relative_to(here) and here not in (home, here.parent) else folder
 
 
 def _complaint(path: Path) -> str | None:
