@@ -1,10 +1,13 @@
 """What a step does with a service besides chatting: warming up, listing its models, staying light until then."""
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
+from geppetto.steps.chat import clients
 from geppetto.steps.chat.clients import Clients
+from geppetto.steps.chat.service import Service
 from geppetto.steps.errors import StepError
 
 
@@ -61,3 +64,17 @@ def test_nothing_heavy_is_imported_before_a_step_runs():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+async def test_a_client_that_does_not_close_is_left_behind(monkeypatch):
+    monkeypatch.setattr(clients, "CLOSE_SECONDS", 0.05)
+
+    class Stuck:
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    kept = clients.Clients()
+    first = kept.get("x", Service(), Stuck)
+    async with asyncio.timeout(5):
+        await kept.aclose()
+    assert kept.get("x", Service(), Stuck) is not first

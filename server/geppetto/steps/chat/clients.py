@@ -1,11 +1,17 @@
 """The vendors' SDK clients: one for each service, so that connections are kept between runs."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from geppetto.steps.chat.service import Service
+
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 2.0
+"""How long closing may take: a service that does not answer must not keep a program from ending."""
 
 
 class Client(Protocol):
@@ -49,7 +55,12 @@ class Clients:
         mine = {key: kept for key, kept in self._kept.items() if kept.loop is loop}
         for key in mine:
             del self._kept[key]
-        await asyncio.gather(*(kept.client.close() for kept in mine.values()))
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(kept.client.close() for kept in mine.values()))
+        except TimeoutError:
+            # Nothing is lost: the sockets go with the loop.
+            logger.info("connections to model services did not close within %g s", CLOSE_SECONDS)
 
 
 shared_clients = Clients()
