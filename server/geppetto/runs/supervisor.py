@@ -55,7 +55,7 @@ class RunSupervisor:
     Use it as an async context manager, or call :meth:`warm_up` and :meth:`close`::
 
         async with RunSupervisor() as supervisor:
-            run = supervisor.start(RunRequest(path="/work/hello.geppetto.js"))
+            run = supervisor.start(RunRequest(path="/home/ada/hello.geppetto.js"))
             async for event in run.events():
                 ...
 

@@ -14,7 +14,7 @@ class Problem:
     Attributes:
         message: what is wrong, and what is allowed; one line, never with the text of a key.
         key: dotted name of the setting, such as `chat.temperature`; empty when the whole file is meant.
-        origin: for people: `/work/geppetto.toml:3`, `environment variable GEPPETTO_CHAT_MODEL`, …
+        origin: for people: `/home/ada/geppetto.toml:3`, `environment variable GEPPETTO_CHAT_MODEL`, …
         path, line, column: the place, if it is in a file; line and column count from 1.
     """
 
