@@ -126,7 +126,7 @@ def test_github_is_told_nothing_by_a_name_or_a_message() -> None:
     line = Range(Position(0, 0), Position(1, 4))
     path = Path("/home/ada/a,b:c%\n::error::x.js")
     problem = Problem(path, line, Severity.HINT, "geppetto", "x", "one\n::error::two 100%")
-    first, _ = as_github(Report([problem], 1), Path("/work"), {}).splitlines()
+    first, _ = as_github(Report([problem], 1), Path("/home/ada"), {}).splitlines()
     assert first == (
         "::notice file=a%2Cb%3Ac%25%0A%3A%3Aerror%3A%3Ax.js,line=1,endLine=2,title=geppetto x"
         "::one%0A::error::two 100%25"
