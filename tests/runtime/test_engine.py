@@ -7,6 +7,7 @@ import pytest
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.limits import Limits
 from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output, StreamEvent
 from geppetto.runtime.setup import (
@@ -307,3 +308,15 @@ async def test_params_are_there_and_frozen(run_script: RunScript) -> None:
         params={"name": "n", "list": [1]},
     )
     assert ran.lines == ["n 1", "TypeError"]
+
+
+async def test_each_run_of_an_engine_is_counted_by_itself(tmp_path: Path) -> None:
+    engine = RuntimeEngine(root=tmp_path, limits=Limits(output_bytes=5000, wall_seconds=20))
+    engine.add_setup_function(setup_echo_step())
+    script = Script(
+        tmp_path / "a.js", "console.log('x'.repeat(3000)); await echoStep.startStream('a b').finalText()"
+    )
+    async with engine:
+        for _ in range(3):
+            outcome = await engine.run(script)
+            assert (outcome.kind, outcome.steps, outcome.output_tokens) == ("ok", 1, 2), outcome.errors

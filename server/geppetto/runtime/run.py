@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.errors import ErrorLog, ScriptError, Sources, limit_error
-from geppetto.runtime.inbox import Alone, Inbox, Snippet, as_list
+from geppetto.runtime.forward import Forward
+from geppetto.runtime.inbox import Inbox, Snippet, as_list
 from geppetto.runtime.isolate import (
     EvaluationError,
     HeapLimitError,
@@ -29,6 +30,8 @@ from geppetto.runtime.modules import CompiledModule, ModuleError, Script, load_p
 from geppetto.runtime.outcome import OutcomeKind, RunOutcome
 from geppetto.runtime.output import ConsoleLevel, ConsoleLine, StreamEvent
 from geppetto.runtime.streams import Collector, LiveStreams, StreamRequest
+from geppetto.runtime.tally import Tally
+from geppetto.runtime.timers import Timers
 from geppetto.runtime.toolbox import ScriptTools
 
 if TYPE_CHECKING:
@@ -62,8 +65,7 @@ class Run:
         self._sources = Sources()
         self._tools = ScriptTools(inbox.put, engine.python_tools)
         self._streams = self._new_streams()
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._idle_timers: set[int] = set()  # those that do not keep the run alive
+        self._timers = Timers(inbox)
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._ended: asyncio.Event = asyncio.Event()
         self._kind: OutcomeKind | None = None
@@ -71,14 +73,10 @@ class Run:
         self._loading: asyncio.Task[None] | None = None
         self._stop_timer: asyncio.TimerHandle | None = None
         self._numbers: dict[int, str] = {}
-        self._timer_ticks = 0
         self._main_started = self._main_settled = False
         self._running = self._closing = False
         self._errors = ErrorLog()
-        self._output_bytes = 0
-        self._steps = 0
-        self._input_tokens = self._output_tokens = 0
-        self._cost: float | None = None
+        self._tally = Tally(engine.limits)
         isolate.serve_sync_requests(self._answer_sync)
         self._loop_task = asyncio.create_task(self._turns(), name="geppetto turns")
 
@@ -100,6 +98,7 @@ class Run:
         self._running, self._kind, self._stopping = True, None, None
         self._main_started = self._main_settled = False
         self._errors = ErrorLog()
+        self._tally = Tally(self._engine.limits)
         self._ended.clear()
         self._engine.base_folder = script.path.absolute().parent
         wall = self._engine.limits.wall_seconds
@@ -121,10 +120,10 @@ class Run:
             kind,
             self._errors.all(),
             loop.time() - started,
-            self._steps,
-            self._input_tokens,
-            self._output_tokens,
-            self._cost,
+            self._tally.steps,
+            self._tally.input_tokens,
+            self._tally.output_tokens,
+            self._tally.cost_usd,
             self._isolate.lost,
         )
 
@@ -171,10 +170,8 @@ class Run:
 
     async def _wind_up(self) -> None:
         """Ends whatever the script left behind."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        self._idle_timers.clear()
+        self._timers.clear_all()
+        self._numbers.clear()
         for call in self._calls.values():
             call.cancel()
         self._calls.clear()
@@ -307,7 +304,7 @@ class Run:
         if self._stopping is not None:
             if not len(self._streams):
                 self._end_stopping()
-        elif not (len(self._timers) > len(self._idle_timers) or self._calls or len(self._streams)):
+        elif not (self._timers.keep_alive or self._calls or len(self._streams)):
             if self._main_settled:
                 self._end("ok")
             elif self._main_started:
@@ -325,8 +322,7 @@ class Run:
     def _on_log(self, fields: list[JsonValue]) -> None:
         level, text = fields
         shown = self._sources.tell_places(str(text))
-        limit = self._engine.limits.output_bytes
-        room = None if limit is None else max(limit - self._output_bytes, 0)
+        room = self._tally.output_room
         size = len(shown) if shown.isascii() else len(shown.encode("utf-8", "surrogatepass"))
         if self._count_output(size) or room:
             self._engine.show(ConsoleLine(cast(ConsoleLevel, level), shown[:room]))
@@ -336,8 +332,8 @@ class Run:
         place = self._sources.first_place(str(stack))
         chosen = options if isinstance(options, dict) else {}
         request = StreamRequest(str(step_id), str(name), value, chosen, place)
-        self._steps += 1
-        self._streams.start(request, _Forward(self._inbox, int(cast(int, number))))
+        self._tally.steps += 1
+        self._streams.start(request, Forward(self._inbox, int(cast(int, number))))
         self._numbers[int(cast(int, number))] = str(step_id)
         if aborted:
             self._streams.cancel(str(step_id))
@@ -367,26 +363,12 @@ class Run:
 
     def _on_timer(self, fields: list[JsonValue]) -> None:
         number, delay, *keeps_alive = fields
-        key = int(cast(int, number))
-        if keeps_alive == [False]:
-            self._idle_timers.add(key)
-        loop = asyncio.get_running_loop()
-        # Timers of equal delay go off in the order they were set; the loop alone does not promise that.
-        self._timer_ticks += 1
-        when = loop.time() + float(cast(float, delay)) / 1000 + self._timer_ticks * 1e-9
-        self._timers[key] = loop.call_at(when, self._timer_due, key)
-
-    def _timer_due(self, number: int) -> None:
-        self._timers.pop(number, None)
-        self._idle_timers.discard(number)
-        self._inbox.put(Alone(f'["timer",{number}]'))
+        self._timers.set(
+            int(cast(int, number)), float(cast(float, delay)), keeps_alive=keeps_alive != [False]
+        )
 
     def _on_untimer(self, fields: list[JsonValue]) -> None:
-        key = int(cast(int, fields[0]))
-        self._idle_timers.discard(key)
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        self._timers.clear(int(cast(int, fields[0])))
 
     def _on_done(self, fields: list[JsonValue]) -> None:
         if fields and fields[0] is not None:
@@ -475,7 +457,7 @@ class Run:
         place = self._sources.first_place(str(arguments[4])) if len(arguments) > 4 else None
         chosen = options if isinstance(options, dict) else {}
         collector = Collector()
-        self._steps += 1
+        self._tally.steps += 1
         request = StreamRequest(str(step_id), str(name), value, chosen, place, blocking=True)
         await self._streams.start(request, collector)
         return {"events": collector.events}
@@ -487,58 +469,13 @@ class Run:
             self._engine.show(event)
 
     def spent(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
-        limits = self._engine.limits
-        self._input_tokens += input_tokens
-        self._output_tokens += output_tokens
-        if cost is not None:
-            self._cost = (self._cost or 0.0) + cost
-        total = self._input_tokens + self._output_tokens
-        if limits.tokens is not None and total > limits.tokens:
-            self._stop("limit", limit_error("tokens", f"{total} tokens used of {limits.tokens}"))
-        if limits.cost_usd is not None and (self._cost or 0.0) > limits.cost_usd:
-            self._stop("limit", limit_error("cost", f"${self._cost:.4f} spent of ${limits.cost_usd:.4f}"))
+        passed = self._tally.spent(input_tokens, output_tokens, cost)
+        if passed is not None:
+            self._stop("limit", passed)
 
     def _count_output(self, size: int) -> bool:
         """Counts output; False (and the end of the run) when there is too much of it."""
-        limit = self._engine.limits.output_bytes
-        self._output_bytes += size
-        if limit is None or self._output_bytes <= limit:
-            return True
-        self._end("limit", limit_error("output", f"the script wrote more than {limit // 1024 // 1024} MiB"))
-        return False
-
-
-class _Forward:
-    """Sends the events of one stream to the script, no faster than it reads.
-
-    Partials differ in their delta alone, as a rule, and the rest is most of an event: it crosses into V8
-    with the first of them, and again after an event of another kind.
-    """
-
-    def __init__(self, inbox: Inbox, number: int) -> None:
-        self._inbox = inbox
-        self._number = number
-        self._shared: bytes | None = None
-
-    def receive(self, payload: bytes, event_type: str) -> None:
-        shared = self._shared
-        if shared is not None and payload.startswith(shared):
-            self._inbox.put_delta(self._number, payload[len(shared) : -1].decode())
-        else:
-            self._inbox.put(f'["ev",{self._number},{payload.decode()}]')
-            self._shared = _before_delta(payload) if event_type == "partial" else None
-
-    def room(self) -> Awaitable[None] | None:
-        return self._inbox.room() if self._inbox.full else None
-
-
-def _before_delta(payload: bytes) -> bytes | None:
-    """What comes before the delta in a partial event that ends with it, as ours do; None for others."""
-    start = payload.rfind(b',"delta":"')  # inside a JSON string the quotes would have backslashes
-    if start < 0:
-        return None
-    shared = payload[: start + len(b',"delta":')]
-    try:
-        return shared if isinstance(json.loads(payload[len(shared) : -1]), str) else None
-    except ValueError:
-        return None
+        passed = self._tally.output(size)
+        if passed is not None:
+            self._end("limit", passed)
+        return passed is None

@@ -1,0 +1,44 @@
+"""The events of one stream on their way to the script, no faster than it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable
+
+from geppetto.runtime.inbox import Inbox
+
+
+class Forward:
+    """Sends the events of one stream to the script.
+
+    Partials differ in their delta alone, as a rule, and the rest is most of an event: it crosses into V8
+    with the first of them, and again after an event of another kind.
+    """
+
+    def __init__(self, inbox: Inbox, number: int) -> None:
+        self._inbox = inbox
+        self._number = number
+        self._shared: bytes | None = None
+
+    def receive(self, payload: bytes, event_type: str) -> None:
+        shared = self._shared
+        if shared is not None and payload.startswith(shared):
+            self._inbox.put_delta(self._number, payload[len(shared) : -1].decode())
+        else:
+            self._inbox.put(f'["ev",{self._number},{payload.decode()}]')
+            self._shared = _before_delta(payload) if event_type == "partial" else None
+
+    def room(self) -> Awaitable[None] | None:
+        return self._inbox.room() if self._inbox.full else None
+
+
+def _before_delta(payload: bytes) -> bytes | None:
+    """What comes before the delta in a partial event that ends with it, as ours do; None for others."""
+    start = payload.rfind(b',"delta":"')  # inside a JSON string the quotes would have backslashes
+    if start < 0:
+        return None
+    shared = payload[: start + len(b',"delta":')]
+    try:
+        return shared if isinstance(json.loads(payload[len(shared) : -1]), str) else None
+    except ValueError:
+        return None
