@@ -153,14 +153,14 @@ class GroupSubscription(BrokerSubscription):
 
     async def _work(self) -> None:
         try:
-            await self._pull()
             while True:
+                await self._pull()
                 received = await self._next()
                 self._held = received
                 self._hand_over(received)
                 while not await self.inbox.emptied(self._nats.sign_of_life):
                     await self._send(received.reply, b"+WPI")
-                await self._acknowledge_and_pull(received)
+                await self._acknowledge(received)
                 self._held = None
         except Exception as error:
             self.inbox.fail(error)
@@ -230,19 +230,18 @@ class GroupSubscription(BrokerSubscription):
         target = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         await self._send(target, json.dumps(request).encode(), self._mailbox)
 
-    async def _acknowledge_and_pull(self, received: "Msg") -> None:
-        """Ack until the server confirms it: an ack that is lost is a message that comes twice."""
+    async def _acknowledge(self, received: "Msg") -> None:
+        """Ack until the server confirms it: an ack that is lost is a message that comes twice.
+
+        Nothing is pulled before: the server handles acks and pulls side by side, and could answer the pull
+        with the very message that is being acked, if that was due to be delivered again after an outage.
+        """
         connection = self._connection
-        pulled = False
         while True:
             await connection.usable()
             reply, confirmation = connection.expect()
             try:
                 await self._send(received.reply, b"+ACK", reply)
-                if not pulled:
-                    # In the same packet as the ack.
-                    pulled = True
-                    await self._pull()
                 async with asyncio.timeout(self._nats.claim_after):
                     await confirmation
                 return
