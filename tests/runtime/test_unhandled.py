@@ -34,6 +34,10 @@ FAIL = "const fail = async () => { await null; throw new Error('lost') }\n"
         pytest.param("null.x", 1, 6, id="plain"),
         pytest.param("await null\nnull.x", 2, 6, id="top level, after await"),
         pytest.param("function f() { null.x }\ntry { f() } finally { }", 1, 21, id="finally"),
+        pytest.param("const a = 1;\nthrow 'text'", 2, 1, id="a text thrown"),
+        pytest.param("await null;\n  throw 'text'; throw 'other'", 2, 3, id="a text thrown, after await"),
+        pytest.param("const value = { code: 1 };\nif (value) throw value", 2, 12, id="an object thrown"),
+        pytest.param("setTimeout(() => {\n  throw 5\n}, 1)", 2, 3, id="a number thrown in a timer"),
     ],
 )
 async def test_it_is_reported_at_its_place(
@@ -113,3 +117,9 @@ async def test_a_promise_that_nothing_can_settle_is_told(run_script: RunScript) 
     assert ran.outcome.kind == "error"
     assert ran.lines == ["1"]
     assert "nothing can settle" in ran.text
+
+
+async def test_a_value_that_may_be_thrown_at_several_places_names_them(run_script: RunScript) -> None:
+    ran = await run_script("const a = 1, b = 2;\nif (a > b) throw a;\nthrow b;")
+    assert ran.outcome.kind == "error"
+    assert "main.geppetto.js:2:12" in ran.text and "main.geppetto.js:3:1" in ran.text

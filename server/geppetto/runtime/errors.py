@@ -11,6 +11,7 @@ from itertools import groupby
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.modules import CompiledModule, ModuleError
 from geppetto.runtime.output import Place
+from geppetto.runtime.rewrite import plain_throws
 from geppetto.runtime.source import OriginalFile
 
 _FRAME = re.compile(
@@ -242,6 +243,12 @@ class Sources:
         cause = info.get("cause")
         own_code = info.get("code")
         name, message = _name_and_message(info)
+        hint = _text(info, "hint") or _HINTS.get(message)
+        if place is None and name == "Thrown":
+            places = self._throws_of(message)
+            place = places[0] if len(places) == 1 else None
+            if len(places) > 1:
+                hint = f"It was thrown at one of {', '.join(map(str, places[:5]))}. An Error knows its place; other values do not."
         together = info.get("errors")
         if isinstance(together, list):  # an AggregateError
             message += "".join(f"\n- {': '.join(_name_and_message(part))}" for part in together)
@@ -252,10 +259,25 @@ class Sources:
             place=place,
             frames=frames,
             code_frame=self.code_frame(place) if place else None,
-            hint=_text(info, "hint") or _HINTS.get(message),
+            hint=hint,
             code="limit.memory" if message == _NO_BUFFER else own_code if isinstance(own_code, str) else code,
             cause=self.script_error(cause) if isinstance(cause, dict) else None,
         )
+
+    def _throws_of(self, text: str) -> list[Place]:
+        """Where the run's modules may have thrown a value that is no Error, and shows as this text.
+
+        V8 keeps no place with such a value once it was caught, so what is left is to look for it.
+        """
+        exact: list[Place] = []
+        open_to_all: list[Place] = []
+        for module in self._by_url.values():
+            for offset, literal in plain_throws(module.compiled):
+                if literal is None:
+                    open_to_all.append(module.place_of_compiled(offset))
+                elif literal.strip("'\"`") == text.strip("'\"`"):
+                    exact.append(module.place_of_compiled(offset))
+        return exact or open_to_all
 
     def module_error(self, error: ModuleError) -> ScriptError:
         """The error of a script that could not be loaded."""

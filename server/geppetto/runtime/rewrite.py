@@ -152,3 +152,30 @@ def enclosing_function(text: str, offset: int) -> str:
         named.child_by_field_name("name") or named.child_by_field_name("key") if named is not None else None
     )
     return name.text.decode("utf-16-le") if name is not None and name.text is not None else ""
+
+
+def plain_throws(text: str) -> list[tuple[int, str | None]]:
+    """Where a text throws what need not be an Error: offsets, with the source of a literal that is thrown."""
+    if "throw" not in text:
+        return []
+    from geppetto.runtime.syntax import parse, walk
+
+    found: list[tuple[int, str | None]] = []
+    for node in walk(parse(text, "javascript")):
+        if node.type != "throw_statement" or not node.named_children:
+            continue
+        thrown = node.named_children[0]
+        if thrown.type == "new_expression":
+            continue
+        is_literal = thrown.type in (
+            "string",
+            "number",
+            "null",
+            "undefined",
+            "true",
+            "false",
+            "template_string",
+        )
+        source = thrown.text.decode("utf-16-le") if is_literal and thrown.text is not None else None
+        found.append((node.start_byte // 2, source))
+    return found
