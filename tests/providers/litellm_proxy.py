@@ -34,9 +34,9 @@ class Proxy:
     log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """One for all tests: it takes its time to start."""
+    """One for all tests of the module: it takes its time to start, and is gone when others count processes."""
     if not PROGRAM.exists():
         pytest.skip("LiteLLM is not installed: make litellm")
     folder = tmp_path_factory.mktemp("litellm")
