@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 # Seconds for which the server remembers that a reader asked for a message; then it is asked again.
 _PULL: Final = 30.0
 
+# Seconds that a server may take to confirm an ack.
+_CONFIRMATION: Final = 2.0
+
 # Answers to a pull that only say that nothing came in time.
 _NOTHING_CAME: Final = frozenset({"404", "408"})
 
@@ -242,11 +245,15 @@ class GroupSubscription(BrokerSubscription):
             reply, confirmation = connection.expect()
             try:
                 await self._send(received.reply, b"+ACK", reply)
-                async with asyncio.timeout(self._nats.claim_after):
+                async with asyncio.timeout(_CONFIRMATION):
                     await confirmation
                 return
-            except (BusUnreachable, TimeoutError) as error:
+            except BusUnreachable as error:
                 logger.debug("An ack on %s is sent again: %s", self.topic, error)
+            except TimeoutError:
+                # The connection is well, so it has arrived; but a server that forgot the group says nothing.
+                logger.debug("An ack on %s was not confirmed", self.topic)
+                return
             finally:
                 confirmation.cancel()
 
