@@ -1,7 +1,6 @@
 """Real brokers for the tests: on loopback, at a port of their own, in a folder of their own."""
 
 import asyncio
-import os
 import shutil
 import signal
 import socket
@@ -91,7 +90,6 @@ class Server:
         """The process is there and holds its connections, but does nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        os.waitpid(self._process.pid, os.WUNTRACED)  # until every thread has stopped
 
     def thaw(self) -> None:
         assert self._process is not None

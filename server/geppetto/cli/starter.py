@@ -8,7 +8,7 @@ from geppetto.errors import GeppettoError
 _SCRIPT = """\
 // Run me: geppetto run {name}
 // With nothing configured, the echo step answers; `geppetto doctor` tells how to reach a model.
-const question{of_string} = params.question ?? "Tell me a story about a puppet.";
+const question{of_string} = String(params.question ?? "Tell me a story about a puppet.");
 
 const stream = chatStep.startStream(question);
 const answer = await stream.finalText(); // meanwhile, every word is shown as it comes

@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 # Seconds for which the server remembers that a reader asked for a message; then it is asked again.
 _PULL: Final = 30.0
 
-# Seconds that a server may take to confirm an ack.
-_CONFIRMATION: Final = 2.0
-
 # Answers to a pull that only say that nothing came in time.
 _NOTHING_CAME: Final = frozenset({"404", "408"})
 
@@ -156,14 +153,14 @@ class GroupSubscription(BrokerSubscription):
 
     async def _work(self) -> None:
         try:
+            await self._pull()
             while True:
-                await self._pull()
                 received = await self._next()
                 self._held = received
                 self._hand_over(received)
                 while not await self.inbox.emptied(self._nats.sign_of_life):
                     await self._send(received.reply, b"+WPI")
-                await self._acknowledge(received)
+                await self._acknowledge_and_pull(received)
                 self._held = None
         except Exception as error:
             self.inbox.fail(error)
@@ -233,27 +230,24 @@ class GroupSubscription(BrokerSubscription):
         target = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         await self._send(target, json.dumps(request).encode(), self._mailbox)
 
-    async def _acknowledge(self, received: "Msg") -> None:
-        """Ack until the server confirms it: an ack that is lost is a message that comes twice.
-
-        Nothing is pulled before: the server handles acks and pulls side by side, and could answer the pull
-        with the very message that is being acked, if that was due to be delivered again after an outage.
-        """
+    async def _acknowledge_and_pull(self, received: "Msg") -> None:
+        """Ack until the server confirms it: an ack that is lost is a message that comes twice."""
         connection = self._connection
+        pulled = False
         while True:
             await connection.usable()
             reply, confirmation = connection.expect()
             try:
                 await self._send(received.reply, b"+ACK", reply)
-                async with asyncio.timeout(_CONFIRMATION):
+                if not pulled:
+                    # In the same packet as the ack.
+                    pulled = True
+                    await self._pull()
+                async with asyncio.timeout(self._nats.claim_after):
                     await confirmation
                 return
-            except BusUnreachable as error:
+            except (BusUnreachable, TimeoutError) as error:
                 logger.debug("An ack on %s is sent again: %s", self.topic, error)
-            except TimeoutError:
-                # The connection is well, so it has arrived; but a server that forgot the group says nothing.
-                logger.debug("An ack on %s was not confirmed", self.topic)
-                return
             finally:
                 confirmation.cancel()
 
