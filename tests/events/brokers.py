@@ -1,6 +1,7 @@
 """Real brokers for the tests: on loopback, at a port of their own, in a folder of their own."""
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -55,7 +56,11 @@ class Server:
             pytest.skip(f"{self.program} is not installed: apt-get install {self.program}")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [path, *self.command()], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*_dying_with_us(), path, *self.command()],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         async with asyncio.timeout(20):
             while not await self._answers():
@@ -90,6 +95,7 @@ class Server:
         """The process is there and holds its connections, but does nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until every thread has stopped
 
     def thaw(self) -> None:
         assert self._process is not None
@@ -183,6 +189,12 @@ class BrokerBus:
     async def dispose(self) -> None:
         for transport in self._transports:
             await transport.close()
+
+
+def _dying_with_us() -> list[str]:
+    """What to start a server with, so that none is left behind even when the tests are killed."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def _free_port() -> int:

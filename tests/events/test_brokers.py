@@ -258,7 +258,7 @@ async def test_an_ack_given_while_the_server_is_away_counts(
         message = await anext(subscription)
         await broker.stop()
         message.ack()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(2)  # long enough for the message to be due again
         await broker.start()
         assert await take(subscription, 1) == [b"1"]
         assert await nothing_comes(subscription, 3)

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 # Seconds for which the server remembers that a reader asked for a message; then it is asked again.
 _PULL: Final = 30.0
 
+# Seconds that a server may take to confirm an ack.
+_CONFIRMATION: Final = 2.0
+
 # Answers to a pull that only say that nothing came in time.
 _NOTHING_CAME: Final = frozenset({"404", "408"})
 
@@ -156,11 +159,12 @@ class GroupSubscription(BrokerSubscription):
             await self._pull()
             while True:
                 received = await self._next()
+                came_on = self._connections
                 self._held = received
                 self._hand_over(received)
                 while not await self.inbox.emptied(self._nats.sign_of_life):
                     await self._send(received.reply, b"+WPI")
-                await self._acknowledge_and_pull(received)
+                await self._acknowledge_and_pull(received, came_on)
                 self._held = None
         except Exception as error:
             self.inbox.fail(error)
@@ -194,20 +198,18 @@ class GroupSubscription(BrokerSubscription):
                 async with asyncio.timeout(_PULL + 5):
                     received = await self._arrivals.get()
             except TimeoutError:
-                received = None
-            else:
-                if received is None and self._pulled_on == self._connections:
-                    continue  # it was asked on the new connection already
-            if received is None:
-                # A server that was away may have forgotten the group.
                 await self._mend("no answer")
             else:
-                status = received.headers.get("Status") if received.headers else None
-                if status is None:
-                    return received
-                if status not in _NOTHING_CAME:
-                    await asyncio.sleep(0.2)
-                    await self._mend(status)
+                if received is None:
+                    if self._pulled_on == self._connections:
+                        continue  # it was asked on the new connection already
+                else:
+                    status = received.headers.get("Status") if received.headers else None
+                    if status is None:
+                        return received
+                    if status not in _NOTHING_CAME:
+                        await asyncio.sleep(0.2)
+                        await self._mend(status)
             await self._pull()
 
     async def _mend(self, reason: str) -> None:
@@ -224,14 +226,20 @@ class GroupSubscription(BrokerSubscription):
 
     async def _pull(self) -> None:
         await self._connection.usable()
+        if self._pulled_on != self._connections:
+            await self._mend("a new connection")  # to a server that may have forgotten the group
         self._wants_one = True
         self._pulled_on = self._connections
         request = {"batch": 1, "expires": int(_PULL * 1e9)}
         target = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         await self._send(target, json.dumps(request).encode(), self._mailbox)
 
-    async def _acknowledge_and_pull(self, received: "Msg") -> None:
-        """Ack until the server confirms it: an ack that is lost is a message that comes twice."""
+    async def _acknowledge_and_pull(self, received: "Msg", came_on: int) -> None:
+        """Ack until the server confirms it: an ack that is lost is a message that comes twice.
+
+        The pull goes in the same packet, unless there was an outage since the message came: it may be due
+        again then, and the server, which handles acks and pulls side by side, could answer with it.
+        """
         connection = self._connection
         pulled = False
         while True:
@@ -239,17 +247,22 @@ class GroupSubscription(BrokerSubscription):
             reply, confirmation = connection.expect()
             try:
                 await self._send(received.reply, b"+ACK", reply)
-                if not pulled:
-                    # In the same packet as the ack.
+                if not pulled and came_on == self._connections:
                     pulled = True
                     await self._pull()
-                async with asyncio.timeout(self._nats.claim_after):
+                async with asyncio.timeout(_CONFIRMATION):
                     await confirmation
-                return
-            except (BusUnreachable, TimeoutError) as error:
+                break
+            except BusUnreachable as error:
                 logger.debug("An ack on %s is sent again: %s", self.topic, error)
+            except TimeoutError:
+                # The connection is well, so it has arrived; but a server that forgot the group says nothing.
+                logger.debug("An ack on %s was not confirmed", self.topic)
+                break
             finally:
                 confirmation.cancel()
+        if not pulled:
+            await self._pull()
 
     async def _send(self, subject: str, data: bytes, reply: str = "") -> None:
         """Send if the connection is there; what is lost with it is made good when it comes back."""
