@@ -22,7 +22,7 @@ from geppetto.events.transports.broker import BrokerTransport, BusUnreachable, M
 from geppetto.events.transports.connect import connect
 from geppetto.events.transports.nats import NatsTransport
 from geppetto.events.transports.redis import RedisTransport
-from geppetto.events.wire import EVENT_TYPE, step_topic
+from geppetto.events.wire import EVENT_TYPE, queue_topic, step_topic
 
 from tests.events.brokers import QUICK_RETRY, NatsServer, RedisServer, Server, line_to, serving
 
@@ -703,3 +703,33 @@ async def test_a_redis_reader_that_falls_behind_the_stream_is_told() -> None:
                 await transport.publish(step_topic("1"), Message(b"now"))
                 assert await take(fresh, 1) == [b"now"]
         await transport.close()
+
+
+async def test_a_queue_forgets_what_was_acked_and_tells_how_often_it_was_delivered(
+    broker: Server, open_bus: Callable[..., Awaitable[Any]]
+) -> None:
+    transport = await open_bus(claim_after=1)
+    await transport.publish(queue_topic("jobs"), Message(b"done"), Message(b"left"))
+    async with transport.subscribe(queue_topic("jobs"), group="workers") as subscription:
+        first = await anext(subscription)
+        assert (first.payload, first.failures) == (b"done", 0)
+        first.ack()
+        assert (await anext(subscription)).payload == b"left"
+    async with transport.subscribe(queue_topic("jobs"), group="workers") as subscription:
+        async with asyncio.timeout(20):
+            again = await anext(subscription)
+        assert (again.payload, again.failures) == (b"left", 1)
+        again.ack()
+    assert await kept_by(broker, transport) == 0
+    await transport.publish("work", Message(b"kept"))
+    async with transport.subscribe("work", group="a") as subscription:
+        assert await take(subscription, 1) == [b"kept"]
+    async with transport.subscribe("work", group="b") as subscription:
+        assert await take(subscription, 1) == [b"kept"]
+
+
+async def kept_by(broker: Server, transport: Any) -> int:
+    """How many messages of the queue the server has."""
+    if isinstance(broker, NatsServer):
+        return (await transport.connection.jetstream().stream_info("geppetto~queue")).state.messages
+    return await transport.connection.command("XLEN", b"geppetto:topic:queue.jobs")

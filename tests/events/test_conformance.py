@@ -614,4 +614,7 @@ async def test_the_connection_comes_back_after_the_broker_restarts(bus: Bus) -> 
             await transport.publish("restart", Message(b"after"))
         # The ack of the first message may have crossed the outage: then it comes once more, as promised (at least once).
         await reader.has_got(b"after")
-        assert list({message.uuid: message.payload for message in reader.messages}.values()) == [b"before", b"after"]
+        assert list({message.uuid: message.payload for message in reader.messages}.values()) == [
+            b"before",
+            b"after",
+        ]

@@ -32,9 +32,10 @@ class Message:
         payload: the bytes, as published.
         metadata: the publisher's notes, as published.
         uuid: the same for every copy and every delivery of one published message.
+        failures: how often the bus has delivered it before, to readers that did not ack it.
     """
 
-    __slots__ = ("_acked", "_on_settled", "metadata", "payload", "uuid")
+    __slots__ = ("_acked", "_on_settled", "failures", "metadata", "payload", "uuid")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Message:
         self.payload = payload
         self.metadata: dict[str, str] = {} if metadata is None else metadata
         self.uuid = f"{_prefix}{next(_counter):012x}" if uuid is None else uuid
+        self.failures = 0
         self._acked: bool | None = None
         self._on_settled = on_settled
 

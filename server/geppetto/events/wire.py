@@ -24,3 +24,13 @@ def step_topic(step_id: str) -> str:
 def chat_topic(session_id: str) -> str:
     """The topic of one chat session."""
     return f"chat-{session_id}"
+
+
+def peer_topic(name: str) -> str:
+    """The topic on which one process is told something by others."""
+    return f"peer.{name}"
+
+
+def queue_topic(name: str) -> str:
+    """The topic of a work queue: a message is for one reader of one group, and goes when that has acked it."""
+    return f"queue.{name}"

@@ -14,7 +14,7 @@ from geppetto.events.message import Message
 from geppetto.events.retry import RetryPolicy
 from geppetto.events.transports import Capabilities, TransportClosed, TransportError
 from geppetto.events.transports.inbox import Inbox
-from geppetto.events.wire import chat_topic, step_topic
+from geppetto.events.wire import chat_topic, peer_topic, queue_topic, step_topic
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,13 @@ class MessageTooLarge(TransportError):
 
 
 def outlives_its_readers(topic: str) -> bool:
-    """Everything is kept but the streams of steps and of chats, which are only of use while they happen."""
-    return not topic.startswith((step_topic(""), chat_topic("")))
+    """Everything is kept but what is only of use while it happens: streams of steps and chats, words to a peer."""
+    return not topic.startswith((step_topic(""), chat_topic(""), peer_topic("")))
+
+
+def is_queue(topic: str) -> bool:
+    """Whether a kept topic is a work queue, whose messages go when they are acked."""
+    return topic.startswith(queue_topic(""))
 
 
 def missing_extra(bus: str, extra: str) -> MissingExtra:
@@ -68,6 +73,9 @@ class Outage:
     def __init__(self, server: str) -> None:
         self._server = server
         self._since: float | None = None
+
+    def __bool__(self) -> bool:
+        return self._since is not None
 
     def begins(self, reason: object) -> None:
         if self._since is None:
@@ -110,6 +118,11 @@ class BrokerTransport:
         self.members: set[BrokerSubscription] = set()
         self._keeps = keeps
         self._closed = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server was there when it was last heard of."""
+        raise NotImplementedError
 
     @property
     def sign_of_life(self) -> float:

@@ -18,6 +18,7 @@ async def connect(
     retry: RetryPolicy | None = None,
     dead_letters: DeadLetterLog | None = None,
     timeout: float = 5.0,
+    claim_after: float = 30.0,
 ) -> Transport:
     """Connect to the bus at a URL; the caller closes it.
 
@@ -27,6 +28,7 @@ async def connect(
         retry: how often a message is given to a reader that nacks it.
         dead_letters: where it goes after that.
         timeout: seconds after which an unreachable server is an error.
+        claim_after: seconds without a sign of life after which a group's reader counts as dead.
 
     Raises:
         TransportError: the URL names no bus, the bus's library is not installed (`MissingExtra`), or the
@@ -38,11 +40,15 @@ async def connect(
     if scheme in NATS_SCHEMES:
         from geppetto.events.transports.nats import NatsTransport
 
-        return await NatsTransport.connect(url, retry=retry, dead_letters=dead_letters, timeout=timeout)
+        return await NatsTransport.connect(
+            url, retry=retry, dead_letters=dead_letters, timeout=timeout, claim_after=claim_after
+        )
     if scheme in REDIS_SCHEMES:
         from geppetto.events.transports.redis import RedisTransport
 
-        return await RedisTransport.connect(url, retry=retry, dead_letters=dead_letters, timeout=timeout)
+        return await RedisTransport.connect(
+            url, retry=retry, dead_letters=dead_letters, timeout=timeout, claim_after=claim_after
+        )
     raise TransportError(
         f"There is no bus for {scheme + '://' if scheme else url!r}.",
         hint="A bus is memory:, nats://HOST:PORT or redis://HOST:PORT.",

@@ -110,7 +110,9 @@ class Inbox:
                 self._head_taken = True
                 message, failures = self._queue[0]
                 self._failures = max(self._failures, failures)
-                return message.copy(self._settle)
+                given = message.copy(self._settle)
+                given.failures = self._failures
+                return given
         raise StopAsyncIteration
 
     @property

@@ -17,6 +17,7 @@ from geppetto.events.transports.broker import (
     BusUnreachable,
     KeepRule,
     MessageTooLarge,
+    is_queue,
     outlives_its_readers,
 )
 from geppetto.events.transports.nats_connection import NO_RESPONDERS, NatsConnection
@@ -42,8 +43,8 @@ _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class NatsTransport(BrokerTransport):
     """Delivers through a NATS server. Make one with `await NatsTransport.connect(url)`.
 
-    Topics that are kept (`keeps`) are stored in one JetStream stream before `publish` returns, and groups
-    read them from there. All other topics, and all subscriptions without a group, are live: they get what
+    Topics that are kept (`keeps`) are stored in a JetStream stream before `publish` returns, and groups
+    read them from there; work queues in a stream of their own, which drops what was acked. All other topics, and all subscriptions without a group, are live: they get what
     is published while they are connected.
 
     - A reader gets one message at a time; a nacked one comes again, then becomes a dead letter.
@@ -81,7 +82,7 @@ class NatsTransport(BrokerTransport):
         self.live_lock = asyncio.Lock()
         self._keep_messages = keep_messages
         self._keep_for = keep_for
-        self._stream_made = False
+        self._made: set[str] = set()
         self._stream_lock = asyncio.Lock()
         self._publisher = uuid.uuid4().hex
         self._published = itertools.count()
@@ -137,17 +138,19 @@ class NatsTransport(BrokerTransport):
     async def publish(self, topic: str, *messages: Message) -> None:
         self.refuse_if_closed()
         kept = self.is_kept(topic)
-        address = self._subject(topic, kept=kept)
+        address = self._subject(topic)
         frames = [pack(message) for message in messages]
         self._refuse_if_too_large(topic, frames)
-        send = self._send_kept if kept else self._send_live
         async with self.within_patience(f"publishing on {topic!r}"):
             for piece in _pieces(frames):
-                await send(address, piece)
+                if kept:
+                    await self._send_kept(self.stream_of(topic), address, piece)
+                else:
+                    await self._send_live(address, piece)
 
     def subscribe(self, topic: str, *, group: str | None = None) -> BrokerSubscription:
         self.refuse_if_closed()
-        address = self._subject(topic, kept=self.is_kept(topic))
+        address = self._subject(topic)
         if group is None:
             return LiveSubscription(self, topic, address)
         self.refuse_group(topic)
@@ -157,24 +160,32 @@ class NatsTransport(BrokerTransport):
         await self.leave_all()
         await self.connection.close()
 
-    async def make_stream(self) -> None:
-        """Make the stream of the kept topics, unless it is there.
+    @property
+    def connected(self) -> bool:
+        return self.connection.is_up
+
+    def stream_of(self, topic: str) -> str:
+        """The name of the stream that has a kept topic."""
+        return f"{self.namespace}~queue" if is_queue(topic) else self.namespace
+
+    async def make_stream(self, name: str) -> None:
+        """Make a stream of kept topics, unless it is there.
 
         Raises:
             TransportError: the server has no JetStream, or refuses.
         """
         async with self._stream_lock:
-            if self._stream_made:
+            if name in self._made:
                 return
             from nats.errors import Error, NoRespondersError
             from nats.js.errors import APIError, ServiceUnavailableError
 
             waiting = _JETSTREAM_START
-            while not self._stream_made:
+            while name not in self._made:
                 await self.connection.usable()
                 try:
-                    await self._ask_for_stream()
-                    self._stream_made = True
+                    await self._ask_for_stream(name)
+                    self._made.add(name)
                 except (NoRespondersError, ServiceUnavailableError):
                     if waiting <= 0:
                         raise TransportError(
@@ -185,24 +196,30 @@ class NatsTransport(BrokerTransport):
                     await asyncio.sleep(0.2)
                 except APIError as error:
                     raise TransportError(
-                        f"{self.server} refuses to make the stream {self.namespace!r}: {error.description}"
+                        f"{self.server} refuses to make the stream {name!r}: {error.description}"
                     ) from error
                 except TimeoutError:
                     continue  # a busy server; whoever waits for us knows for how long
                 except Error as error:
                     raise BusUnreachable(f"{self.server}: {error}") from error
 
-    async def _ask_for_stream(self) -> None:
+    async def _ask_for_stream(self, name: str) -> None:
+        from nats.js.api import RetentionPolicy
         from nats.js.errors import NotFoundError
+
+        kind, retention = "kept", RetentionPolicy.LIMITS
+        if name != self.namespace:
+            kind, retention = "queue", RetentionPolicy.WORK_QUEUE
 
         jetstream = self.connection.jetstream()
         try:
-            await self.connection.while_connected(lambda: jetstream.stream_info(self.namespace))
+            await self.connection.while_connected(lambda: jetstream.stream_info(name))
         except NotFoundError:
             await self.connection.while_connected(
                 lambda: jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType]
-                    name=self.namespace,
-                    subjects=[f"{self.namespace}.kept.>"],
+                    name=name,
+                    subjects=[f"{self.namespace}.{kind}.>"],
+                    retention=retention,
                     max_msgs_per_subject=self._keep_messages,
                     max_age=self._keep_for,
                 )
@@ -220,20 +237,20 @@ class NatsTransport(BrokerTransport):
             self.refuse_if_closed()
             raise BusUnreachable(f"{self.server}: {error}") from error
 
-    async def _send_kept(self, address: str, frames: list[bytes]) -> None:
+    async def _send_kept(self, stream: str, address: str, frames: list[bytes]) -> None:
         """Send until all are stored. What is sent again has the same id, so that it is stored once."""
         rest = [(f"{self._publisher}-{next(self._published)}", frame) for frame in frames]
         while rest:
-            rest = rest[await self._store(address, rest) :]
+            rest = rest[await self._store(stream, address, rest) :]
 
-    async def _store(self, address: str, frames: list[tuple[str, bytes]]) -> int:
+    async def _store(self, stream: str, address: str, frames: list[tuple[str, bytes]]) -> int:
         """Send once; returns how many were stored before the first that was not."""
         from nats.errors import Error
 
         answers: list[asyncio.Future[Msg]] = []
         stored = 0
         try:
-            await self.make_stream()
+            await self.make_stream(stream)
             client = await self.connection.usable()
             for name, frame in frames:
                 reply, answer = self.connection.expect()
@@ -241,7 +258,7 @@ class NatsTransport(BrokerTransport):
                 await client.publish(address, frame, reply=reply, headers={"Nats-Msg-Id": name})
             for answer in answers:
                 if not self._is_stored(await answer):
-                    self._stream_made = False
+                    self._made.discard(stream)
                     await asyncio.sleep(0.1)
                     break
                 stored += 1
@@ -264,8 +281,9 @@ class NatsTransport(BrokerTransport):
             return False
         raise TransportError(f"{self.server} does not store the message: {error.get('description')}")
 
-    def _subject(self, topic: str, *, kept: bool) -> str:
-        return subject(f"{self.namespace}.{'kept' if kept else 'live'}", topic)
+    def _subject(self, topic: str) -> str:
+        kind = "live" if not self.is_kept(topic) else "queue" if is_queue(topic) else "kept"
+        return subject(f"{self.namespace}.{kind}", topic)
 
     def _refuse_if_too_large(self, topic: str, frames: list[bytes]) -> None:
         limit = self.connection.client.max_payload
@@ -278,8 +296,8 @@ class NatsTransport(BrokerTransport):
             )
 
     def _came_back(self) -> None:
-        # A server without persistence has forgotten the stream.
-        self._stream_made = False
+        # A server without persistence has forgotten its streams.
+        self._made.clear()
         for subscription in tuple(self.members):
             if isinstance(subscription, GroupSubscription):
                 subscription.came_back()

@@ -91,6 +91,11 @@ class NatsConnection:
         await self.listen(f"{self._inbox}.*", self._on_answer)
         self._up.set()
 
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection, as far as one knows."""
+        return self._up.is_set() and self._ended is None
+
     async def usable(self) -> "Client":
         """The client, once it is connected. Waits as long as the caller lets it.
 

@@ -108,7 +108,7 @@ class GroupSubscription(BrokerSubscription):
         self._subject = subject
         self._group = group
         self._consumer = consumer_name(topic, group)
-        self._stream = transport.namespace
+        self._stream = transport.stream_of(topic)
         self._mailbox = ""
         self._wants_one = False
         self._connections = 0
@@ -277,7 +277,7 @@ class GroupSubscription(BrokerSubscription):
         from nats.errors import Error
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-        await self._nats.make_stream()
+        await self._nats.make_stream(self._stream)
         config = ConsumerConfig(
             durable_name=self._consumer,
             description=f"{self._group} on {self.topic}"[:1000],

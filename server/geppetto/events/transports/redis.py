@@ -170,6 +170,10 @@ class RedisTransport(BrokerTransport):
         await self.leave_all()
         await self.connection.close()
 
+    @property
+    def connected(self) -> bool:
+        return self.connection.is_up
+
     def _key(self, topic: str) -> bytes:
         return f"{self._namespace}:topic:{topic}".encode("utf-8", "surrogatepass")
 

@@ -91,6 +91,11 @@ class RedisConnection:
             await connection.close()
             raise
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the last command was answered."""
+        return not self._outage and not self._closed
+
     async def once(self, *command: Argument) -> Reply:
         """Run a command once.
 

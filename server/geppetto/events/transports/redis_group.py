@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from geppetto.events.message import Message
-from geppetto.events.transports.broker import BrokerSubscription, end
+from geppetto.events.transports.broker import BrokerSubscription, end, is_queue
 from geppetto.events.transports.redis_connection import BLOCK, CommandRefused, RedisConnection
 from geppetto.events.transports.redis_wire import Reply, as_bytes, as_int, as_list, as_pairs, message
 
@@ -52,7 +52,7 @@ class GroupSubscription(BrokerSubscription):
         await end(self._task)
         command = self._connection.command
         if self._held is not None and settled:
-            await command("XACK", self._key, self._group, self._held)
+            await self._acknowledge(self._held)
         # What it holds, also by a read whose answer was not waited for, is given back at once.
         for entry in as_list(await command("XPENDING", self._key, self._group, "-", "+", 10, self._member)):
             name = as_bytes(as_list(entry)[0])
@@ -66,7 +66,6 @@ class GroupSubscription(BrokerSubscription):
             self.inbox.fail(error)
 
     async def _work(self) -> None:
-        command = self._connection.command
         while True:
             try:
                 taken = await self._take_left() or await self._take_new()
@@ -91,8 +90,13 @@ class GroupSubscription(BrokerSubscription):
                 self.inbox.reject(Message(repr(fields).encode()), f"not published by Geppetto: {error}")
             while not await self.inbox.emptied(self._sign_of_life):
                 await self._show_life(name)
-            await command("XACK", self._key, self._group, name)
+            await self._acknowledge(name)
             self._held = None
+
+    async def _acknowledge(self, name: bytes) -> None:
+        await self._connection.command("XACK", self._key, self._group, name)
+        if is_queue(self.topic):
+            await self._connection.command("XDEL", self._key, name)
 
     async def _show_life(self, name: bytes) -> None:
         try:
