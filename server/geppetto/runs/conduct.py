@@ -24,7 +24,6 @@ from geppetto.runs.protocol import (
     NoticeEvent,
     Run,
     RunEvent,
-    RunRequest,
     StartedEvent,
     child_message,
 )
@@ -69,10 +68,10 @@ class Conductor:
     """Runs a request on a child. For one run."""
 
     def __init__(
-        self, child: Child, request: RunRequest, cancelled: asyncio.Event, tell: Tell, patience: Patience
+        self, child: Child, asked: Run, cancelled: asyncio.Event, tell: Tell, patience: Patience
     ) -> None:
         self._child = child
-        self._request = request
+        self._asked = asked
         self._cancelled = cancelled
         self._tell = tell
         self._patience = patience
@@ -86,7 +85,7 @@ class Conductor:
         """Runs the script; returns how it ended, or None if the child died before it took the request."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._help(self._child.send(Run(request=self._request)))
+        self._help(self._child.send(self._asked))
         self._help(self._cancel_when_asked())
         try:
             end = await self._read()

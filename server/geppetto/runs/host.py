@@ -24,7 +24,7 @@ from geppetto.runs.process import bound_memory
 from geppetto.runtime.parent import die_with_parent
 
 if TYPE_CHECKING:
-    from geppetto.runs.protocol import RunRequest, Wire
+    from geppetto.runs.protocol import Run, Wire
     from geppetto.runtime.engine import RuntimeEngine
     from geppetto.runtime.isolate import Isolate
     from geppetto.runtime.outcome import RunOutcome
@@ -54,7 +54,7 @@ async def serve(protocol_in: int, protocol_out: int) -> int:
     message = await read_message(reader)
     if message is None:
         return 0  # not needed after all
-    outcome = await _run(Run.model_validate(message).request, isolate, outbox, reader)
+    outcome = await _run(Run.model_validate(message), isolate, outbox, reader)
     _tell(outbox, end_of(outcome))
     await outbox.flush()
     return 0
@@ -82,9 +82,7 @@ def _tell(outbox: Outbox, message: Wire) -> None:
     outbox.put_frame(frame(message.model_dump_json().encode()))
 
 
-async def _run(
-    request: RunRequest, isolate: Isolate, outbox: Outbox, reader: asyncio.StreamReader
-) -> RunOutcome:
+async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.StreamReader) -> RunOutcome:
     from geppetto.errors import GeppettoError
     from geppetto.runs.protocol import Bounds
     from geppetto.runtime.engine import RuntimeEngine
@@ -94,16 +92,18 @@ async def _run(
     from geppetto.runtime.outcome import RunOutcome
     from geppetto.runtime.setup import setup_standard
 
+    request = asked.request
     path = Path(request.path)
+    folder = path.parent if asked.settings_folder is None else Path(asked.settings_folder)
     try:
-        limits = effective_limits(path.parent, request.profile, request.limits)
+        limits = effective_limits(folder, request.profile, request.limits)
         engine = RuntimeEngine(
             root=Path(request.root) if request.root else path.parent,
             limits=limits,
             output=outbox.show,
             params=request.params,
         )
-        engine.add_setup_function(setup_standard(path.parent, request.profile))
+        engine.add_setup_function(setup_standard(folder, request.profile))
         await engine.start(isolate)
     except GeppettoError as error:
         return RunOutcome("error", (ScriptError("Error", str(error), hint=error.hint, code="settings"),))

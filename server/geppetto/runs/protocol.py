@@ -245,10 +245,15 @@ class Bounds(Wire):
 
 
 class Run(Wire):
-    """The supervisor's first message."""
+    """The supervisor's first message.
+
+    Attributes:
+        settings_folder: where the settings are looked for, upwards; None for the script's folder.
+    """
 
     kind: Literal["run"] = "run"
     request: RunRequest
+    settings_folder: str | None = None
 
 
 class Cancel(Wire):

@@ -21,7 +21,7 @@ from geppetto.runs.conduct import Conductor, Patience, Tell
 from geppetto.runs.endings import failure
 from geppetto.runs.handle import RunHandle, new_run_id
 from geppetto.runs.pool import WarmPool
-from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, RunEvent, RunRequest
+from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, Run, RunEvent, RunRequest
 from geppetto.runs.recorder import Recorder
 from geppetto.runs.records import RecordError, RunRecord
 from geppetto.runs.replay import replay
@@ -40,6 +40,7 @@ class RunsOptions:
         patience: how long children may take for what they are asked.
         close_seconds: how long the end of everything may take before what lives is killed.
         command: what starts a child.
+        settings_folder: where runs' settings are looked for, upwards; None for each script's folder.
     """
 
     at_once: int = 16
@@ -47,6 +48,7 @@ class RunsOptions:
     patience: Patience = field(default_factory=Patience)
     close_seconds: float = 2.0
     command: Sequence[str] = HOST_COMMAND
+    settings_folder: str | None = None
 
 
 class RunSupervisor:
@@ -202,7 +204,8 @@ class RunSupervisor:
             child = await self._take_child(handle, fresh=fresh)
             if child is None:
                 return None, EndEvent(outcome="cancelled")
-            conductor = Conductor(child, handle.request, handle.cancelled, tell, self._options.patience)
+            asked = Run(request=handle.request, settings_folder=self._options.settings_folder)
+            conductor = Conductor(child, asked, handle.cancelled, tell, self._options.patience)
             try:
                 end = await conductor.run()
             except BaseException:
