@@ -1,5 +1,5 @@
 // An agent with tools: a model looks up parts, adds up prices and reserves stock, by calling functions of this
-// program. It calls two at once, one fails, and it finds a way around.
+// program. It calls two at once, one fails, and it finds a way around. Then it is asked again, knowing what it did.
 //
 //   geppetto run samples/tools-agent.geppetto.js
 //   geppetto run samples/tools-agent.geppetto.js --replay samples/cassettes/tools-agent.jsonl --pace live
@@ -70,23 +70,28 @@ defineTool({
 });
 
 const model = new ChatStepFactory().newStep({ script: "tools-agent.model.yaml" });
-const stream = model.startStream("I want to carve two small puppets. What do I need, and what does it cost?");
+const conversation = new Conversation();
 
-// Tools run by themselves; these handlers only keep a record.
-/** @type {Map<string, { tool: string, input: string, result: string }>} */
-const record = new Map();
-stream
-  .on("tool-call", ({ toolCall }) => {
-    record.set(toolCall.id, { tool: toolCall.name, input: toolCall.rawInput, result: "" });
-  })
-  .on("tool-result", ({ toolResult }) => {
-    const call = record.get(toolResult.id);
-    if (call) call.result = `${toolResult.isError ? "FAILED" : "ok"} ${JSON.stringify(toolResult.result)}`;
+/** @param {string} question */
+async function ask(question) {
+  console.log(`\n> ${question}`);
+  conversation.addMessage("user", question);
+  // Tools run by themselves; this handler only tells of them.
+  const stream = model.startStream(conversation);
+  stream.on("tool-result", ({ toolResult }) => {
+    if (toolResult.isError) console.log(`(${toolResult.result})`);
   });
+  // Not the text alone: what it called and what it got belong to the conversation too.
+  await conversation.addAnswer(stream);
+}
 
-await stream.finalText();
+await ask("I want to carve two small puppets. What do I need, and what does it cost?");
+await ask("And which part did you try first?");
 
-console.log("\nWhat it called:");
-for (const { tool, input, result } of record.values()) console.log(`- ${tool} ${input}: ${result}`);
+console.log("\nWhat the model knows:");
+for (const message of conversation.getThread()) {
+  if (message.type === "tool-use") console.log(`- it called ${message.name} ${JSON.stringify(message.input)}`);
+  if (message.type === "tool-result") console.log(`  and got ${message.result}`);
+}
 console.log("What is left:");
 for (const { name, stock } of workshop.values()) console.log(`- ${stock} × ${name}`);

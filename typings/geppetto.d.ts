@@ -1654,7 +1654,7 @@ declare class Conversation {
    */
   addToolUse(toolID: string, name: string, input: JsonObject, options?: MessageOptions): string;
   /**
-   * Adds the answer of a tool.
+   * Adds the answer of a tool. `{ metadata: { is_error: true } }` says that the tool failed.
    * @returns the id of the message.
    * @throws TypeError if an argument is wrong.
    * @example
@@ -1663,6 +1663,27 @@ declare class Conversation {
    * ```
    */
   addToolResult(toolID: string, result: string, options?: MessageOptions): string;
+  /**
+   * Adds what a chat step answers when it has ended: its text, and the calls and results of tools on the way to it, so
+   * that the model knows of them when it is asked again.
+   *
+   * The messages hang below the one that was answered, if it is in this conversation, otherwise below the one added
+   * last. An answer that was cancelled is added as far as it came, without calls that were not answered.
+   * @param stream a stream of a chat step; its error is this method's to report.
+   * @param options of the last message, the assistant's, whose id is `event.meta.messageId` unless given.
+   * `parentID` says where the first one goes, `time` counts for all.
+   * @returns the id of the assistant's message, when it is there.
+   * @throws TypeError if it is no stream, or an option is wrong.
+   * @throws StepError if the step failed; then nothing is added.
+   * @example
+   * ```js
+   * conversation.addMessage("user", "What does a block of walnut cost?");
+   * await conversation.addAnswer(chatStep.startStream(conversation));
+   * conversation.addMessage("user", "And two of them?");
+   * await conversation.addAnswer(chatStep.startStream(conversation));
+   * ```
+   */
+  addAnswer(stream: Stream<string>, options?: MessageOptions): Promise<string>;
   /**
    * Every message, in the order they were added.
    * @example

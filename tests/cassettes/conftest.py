@@ -36,7 +36,7 @@ class Ran:
             if isinstance(out, StreamEvent):
                 event = json.loads(out.payload)
                 streams.setdefault(event["step"].pop("step_id"), []).append(event)
-                del event["meta"]["message_id"]
+                del event["meta"]["message_id"], event["meta"]["parent_id"]
         return list(streams.values())
 
 

@@ -159,6 +159,49 @@ async def test_tools_of_the_script(scripts: Scripts) -> None:
     )
 
 
+async def test_the_next_turn_tells_what_tools_gave(scripts: Scripts) -> None:
+    """After `addAnswer` the model is told what it knew when it answered, to the letter, and then the question."""
+    f = scripts.chat.vendor
+    ran = await scripts.run(
+        TOOLS
+        + """
+        const conversation = new Conversation();
+        conversation.addMessage("user", "What is the weather?");
+        const stream = chatStep.startStream(conversation);
+        const id = await conversation.addAnswer(stream);
+        conversation.addMessage("user", "And tomorrow?");
+        const later = chatStep.startStream(conversation);
+        later.on("start", (event) => console.log(event.meta.parentId === conversation.getThread().at(-1).id));
+        await conversation.addAnswer(later);
+        console.log(conversation.getThread().map((message) => message.role ?? message.type).join(" "));
+        console.log(conversation.getMessages().find((message) => message.id === id).text);
+        """,
+        calling(scripts.chat, ("t1", "weather", '{"city": "Paris"}'), ("t2", "weather", '{"city": "Rome"}')),
+        f.played([*f.begin(), *f.calls(("t3", "fail", "")), *f.finish("tool_use")]),
+        scripts.chat.answers("Clear."),
+        scripts.chat.answers("Rain."),
+    )
+    assert ran.text == ""
+    assert ran.lines == [
+        "true",
+        "user assistant tool-use tool-use tool-result tool-result tool-use tool-result assistant user assistant",
+        "Clear.",
+    ]
+    _, _, third, fourth = (request["messages"] for request in scripts.chat.server.requests)
+    assert len(third) == 6 if f.Step.type == "openai" else 5
+    assert fourth[: len(third)] == third
+    told = json.dumps(third)
+    for part in ("Let me look.", "t1", "t2", "t3", "clear", "RangeError: the gears are stuck"):
+        assert part in told
+    answer, question = fourth[len(third) :]
+    if f.Step.type == "openai":
+        assert answer == {"role": "assistant", "content": "Clear."}
+        assert question == {"role": "user", "content": "And tomorrow?"}
+    else:
+        assert answer == {"role": "assistant", "content": [{"type": "text", "text": "Clear."}]}
+        assert question == {"role": "user", "content": [{"type": "text", "text": "And tomorrow?"}]}
+
+
 def png() -> bytes:
     def part(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

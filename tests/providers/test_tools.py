@@ -77,7 +77,7 @@ async def test_what_openai_is_told(openai_chat):
             "content": "Let me look.",
             "tool_calls": [{"id": "t1", **call}, {"id": "t2", **lost}],
         },
-        {"role": "tool", "tool_call_id": "t1", "content": '{"city": "Paris", "sky": "clear"}'},
+        {"role": "tool", "tool_call_id": "t1", "content": '{"city":"Paris","sky":"clear"}'},
         {"role": "tool", "tool_call_id": "t2", "content": "weather failed: ValueError: sunk"},
     ]
 
@@ -117,7 +117,7 @@ async def test_what_claude_is_told(claude_chat):
         {
             "role": "user",
             "content": [
-                {"type": "tool_result", "tool_use_id": "t1", "content": '{"city": "Paris", "sky": "clear"}'},
+                {"type": "tool_result", "tool_use_id": "t1", "content": '{"city":"Paris","sky":"clear"}'},
                 {"type": "tool_result", "tool_use_id": "t2", "content": failed, "is_error": True},
             ],
         },

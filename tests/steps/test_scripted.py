@@ -231,7 +231,7 @@ async def test_a_tool_call_ends_a_round_and_its_result_is_known_in_the_next(list
     await scripted(script).start(listener.context(tools=tools(weather=weather)), "hi").result()
     final = listener.check()
     assert final.text == (
-        'Let me look.\n\nIt is {"sky": "clear", "city": "Paris"}.\n\n{"sky": "clear", "city": "Rome"}'
+        'Let me look.\n\nIt is {"sky":"clear","city":"Paris"}.\n\n{"sky":"clear","city":"Rome"}'
     )
     calls = [event.tool_call for event in listener.events if event.type == "tool-call"]
     assert [(call.id, call.name, json.loads(call.input)) for call in calls] == [

@@ -158,7 +158,7 @@ async def test_a_result_with_text_that_utf8_cannot_say(listener):
         .start(listener.context(tools=box({}, t=lambda arguments: {"a": "\ud83d"})), "hi")
         .result()
     )
-    assert listener.check().text == '{"a": "�"}'
+    assert listener.check().text == '{"a":"�"}'
 
 
 async def test_calls_run_at_the_same_time_and_are_told_as_they_come(listener):
@@ -278,7 +278,7 @@ async def test_a_model_gets_the_whole_history_of_its_calls(listener):
         ("tool-result", "c0", told),
         ("chat-message", "", "round 1"),
         ("tool-use", "c1", ""),
-        ("tool-result", "c1", '{"a": 1}'),
+        ("tool-result", "c1", '{"a":1}'),
     ]
     assert messages[2].metadata == {"raw_input": "oops"}
     assert messages[3].metadata == {"is_error": True}

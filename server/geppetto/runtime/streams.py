@@ -165,7 +165,12 @@ class LiveStreams:
             publisher = PublisherManager()
             publisher.register_publisher(step_topic(request.step_id), router.transport)
             tools = self._tools.python if request.blocking else self._tools
-            context = StepContext(step_id=request.step_id, publisher=publisher, tools=tools)
+            context = StepContext(
+                step_id=request.step_id,
+                publisher=publisher,
+                parent_id=_answered(request.input),
+                tools=tools,
+            )
             step, value = self._prepare(request, live)
             live.result = step.start(context, value)
             if live.cancelled:
@@ -203,6 +208,15 @@ class LiveStreams:
         if spent != before:
             cost = None if spent.cost is None else spent.cost - (before.cost or 0.0)
             self._watcher.spent(spent.input - before.input, spent.output - before.output, cost)
+
+
+def _answered(input: JsonValue) -> str:
+    """The id of the message that a step answers, where its input is a conversation."""
+    match input:
+        case {"conversation": [*_, {"id": str(id)}]}:
+            return id
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
  *
  * Every argument is checked before anything changes, so a call that throws leaves the conversation as it was.
  */
+import { callInput, readAnswer } from "./answer";
 import { argumentError, callerFrames, hide, hostError, type HostErrorInfo } from "./errors";
+import type { Event } from "./events";
 import { encodeJson } from "./input";
 import { callSync } from "./port";
 import { append, dateNow, dateToISOString, freeze, isArray, jsonParse, quote } from "./primordials";
+import { deferred, track } from "./promises";
+import { isStream, pastEvents, stepError, whenDone } from "./stream";
 import { newID } from "./ids";
 
 type Role = "system" | "assistant" | "user" | "tool";
@@ -98,6 +102,24 @@ export class Conversation {
     return this.#add(content, this.#slot(options));
   }
 
+  addAnswer(stream: unknown, options: Options = {}): Promise<string> {
+    if (!isStream(stream)) throw argumentError("stream", "a stream of a chat step", stream);
+    // A wrong option is told now, and not when the answer is there.
+    const { metadata } = this.#slot(options);
+    const asked = { ...options, metadata };
+    const frames = callerFrames();
+    const { promise, resolve, reject } = deferred<string>();
+    whenDone(stream, (terminal) => {
+      if (terminal.type === "error") return reject(stepError(terminal, stream.stepID, frames));
+      try {
+        resolve(this.#addAnswer(pastEvents(stream), terminal, asked));
+      } catch (error) {
+        reject(error);
+      }
+    });
+    return track(promise);
+  }
+
   getMessages(): ConversationMessage[] {
     const views: ConversationMessage[] = [];
     for (let i = 0; i < this.#messages.length; i++) append(views, view(this.#messages[i]!));
@@ -143,6 +165,39 @@ export class Conversation {
 
   toJSON(): ConversationSnapshot {
     return this.toConversation();
+  }
+
+  #addAnswer(events: readonly Event[], { meta }: Event, options: Options): string {
+    const { id = meta.messageId, time } = options;
+    if (options.id === undefined && this.#byID.has(meta.messageId)) {
+      throw new TypeError("the answer of this stream is in the conversation already");
+    }
+    // The answer hangs below what was asked, wherever the conversation has got to meanwhile.
+    const asked = this.#byID.has(meta.parentId) ? meta.parentId : undefined;
+    const last = this.#slot({ ...options, id, parentID: options.parentID ?? asked });
+    let { parentID } = last;
+    const add = (content: Content, metadata: Record<string, JsonValue>): void => {
+      const slot = this.#slot({ parentID: parentID === "" ? undefined : parentID, time, metadata });
+      parentID = this.#add(content, slot);
+    };
+    const { rounds, text } = readAnswer(events);
+    for (let i = 0; i < rounds.length; i++) {
+      const { text, calls } = rounds[i]!;
+      if (text !== "") add({ type: "chat-message", role: "assistant", text }, {});
+      for (let j = 0; j < calls.length; j++) {
+        const { call } = calls[j]!;
+        const input = callInput(call);
+        const raw: Record<string, JsonValue> = input === undefined ? { raw_input: call.rawInput } : {};
+        const content = { toolID: call.id, name: call.name, input: input ?? {} };
+        add({ type: "tool-use", ...content, toolType: "function" }, raw);
+      }
+      for (let j = 0; j < calls.length; j++) {
+        const { id: toolID, result, isError } = calls[j]!.result;
+        const told = typeof result === "string" ? result : encodeJson("result", result);
+        add({ type: "tool-result", toolID, result: told }, isError ? { is_error: true } : {});
+      }
+    }
+    return this.#add({ type: "chat-message", role: "assistant", text }, { ...last, parentID });
   }
 
   #add(content: Content, slot: Slot): string {

@@ -41,6 +41,7 @@ export const dateNow = Date.now;
 export const stringIncludes = uncurryThis(String.prototype.includes);
 export const stringIndexOf = uncurryThis(String.prototype.indexOf);
 export const stringSlice = uncurryThis(String.prototype.slice);
+export const stringTrim = uncurryThis(String.prototype.trim);
 export const stringRepeat = uncurryThis(String.prototype.repeat);
 export const stringReplaceAll = uncurryThis(
   String.prototype.replaceAll as (pattern: string, replacement: string) => string,

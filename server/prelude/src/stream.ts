@@ -77,6 +77,9 @@ let unobservedError: (
 export let setEveryEvent: (stream: StreamHandle, handler: Handler) => void;
 /** Hands the terminal event to a waiter, which thereby takes care of the stream's error. */
 export let whenDone: (stream: StreamHandle, waiter: (terminal: Terminal) => void) => void;
+/** What a stream has said until now, neighbouring partials merged into one. */
+export let pastEvents: (stream: StreamHandle) => Event[];
+export let isStream: (value: unknown) => value is StreamHandle;
 
 export class StreamHandle implements Stream<unknown> {
   readonly #setup: StreamSetup;
@@ -294,6 +297,12 @@ export class StreamHandle implements Stream<unknown> {
     };
     stopWaiting = (stream) => void stream.cancel();
     whenDone = (stream, waiter) => stream.#whenDone(waiter);
+    pastEvents = (stream) => {
+      const events: Event[] = [];
+      for (let i = 0; i < stream.#history.length; i++) append(events, stream.#recall(stream.#history[i]!));
+      return events;
+    };
+    isStream = (value): value is StreamHandle => typeof value === "object" && value !== null && #setup in value;
   }
 }
 

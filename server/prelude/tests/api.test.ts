@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { event, final, Host, only, type Message } from "./host";
+import { event, final, Host, only, partial, type Message } from "./host";
 
 let host: Host;
 afterEach(() => host.close());
@@ -179,6 +179,93 @@ describe("conversations", () => {
     );
     const names = ["role", "text", "time", "time", "parentID", "id", "id", "metadata", "toolID", "input", "result", "id", "id", "metadata", "image", "options"];
     expect(got).toEqual([...names.map((name) => `TypeError ${name}`), "true"]);
+  });
+
+  describe("addAnswer", () => {
+    const call = (no: number, id: string, input: string): Message =>
+      event(no, "tool-call", { tool_call: { id, name: "price", input } });
+    const result = (no: number, id: string, value: unknown, is_error?: true): Message =>
+      event(no, "tool-result", { tool_result: { id, result: value, is_error } });
+    const ASK = `const c = new Conversation(); const q = c.addMessage("user", "Q", { id: "q" });`;
+    const SHOW = `const show = (c) => { for (const m of c.getMessages()) console.log(
+      [m.id.length > 9 ? "" : m.id, m.role ?? m.type, m.text ?? m.result ?? JSON.stringify(m.input), JSON.stringify(m.metadata)].join("|")); };`;
+
+    test("adds the rounds of an answer as the model knows them", () => {
+      host = new Host();
+      host.run(`${SHOW}${ASK} console.log(await c.addAnswer(chatStep.startStream(c), { metadata: { k: 1 } })); show(c);
+        const t = c.getThread(); console.log(t.length, t.every((m, i) => m.parentID === (t[i - 1]?.id ?? "")));`);
+      const said = host.turn(
+        event(1, "start"), partial(1, "Let me "), partial(1, "see."), call(1, "a", '{"wood":"pine"}'), call(1, "b", "[1]"),
+        result(1, "b", "no object", true), result(1, "a", { euros: 12.5 }), call(1, "c", "{}"), result(1, "c", null),
+        partial(1, "\n\nIt is 12.5."), final(1, "Let me see.\n\nIt is 12.5."),
+      );
+      expect(lines(said)).toEqual([
+        "m1",
+        "q|user|Q|{}",
+        "|assistant|Let me see.|{}",
+        '|tool-use|{"wood":"pine"}|{}',
+        '|tool-use|{}|{"raw_input":"[1]"}',
+        '|tool-result|{"euros":12.5}|{}',
+        '|tool-result|no object|{"is_error":true}',
+        "|tool-use|{}|{}",
+        "|tool-result|null|{}",
+        'm1|assistant|It is 12.5.|{"k":1}',
+        "9 true",
+      ]);
+    });
+
+    test("keeps the text of a plain answer to the letter, streamed or not, once", () => {
+      host = new Host();
+      host.run(`${SHOW}${ASK} const s = chatStep.startStream(c); await s.done(); await c.addAnswer(s); show(c);
+        try { await c.addAnswer(s) } catch (e) { console.log(e.name, e.message) }`);
+      expect(lines(host.turn(event(1, "start"), final(1, " A \n")))).toEqual([
+        "q|user|Q|{}", "m1|assistant| A ", '|{}',
+        "TypeError the answer of this stream is in the conversation already",
+      ]);
+    });
+
+    test("hangs an answer below what was asked; a foreign one below the last", () => {
+      host = new Host();
+      const answers = (no: number, parent_id: string, message_id: string): Message => {
+        const last = final(no, "A");
+        last[2].meta = { ...last[2].meta, parent_id, message_id };
+        return last;
+      };
+      host.run(`${ASK} const s = chatStep.startStream(c); c.addMessage("user", "later", { id: "l" });
+        c.addAnswer(s); c.addAnswer(chatStep.startStream("else")); c.addAnswer(chatStep.startStream("else"), { parentID: "q", id: "own" })
+          .then(() => console.log(c.getMessages().map((m) => m.id + "<-" + m.parentID).join(" ")));`);
+      const said = host.turn(
+        event(1, "start"), answers(1, "q", "m1"), event(2, "start"), answers(2, "", "m2"), event(3, "start"), answers(3, "", "m3"),
+      );
+      expect(lines(said)).toEqual(["q<- l<-q m1<-q m2<-m1 own<-q"]);
+    });
+
+    test("a cancelled answer is added as far as it came, without calls that nobody answered", () => {
+      host = new Host();
+      host.run(`${SHOW}${ASK} const s = chatStep.startStream(c); const added = c.addAnswer(s); s.cancel(); console.log(await added); show(c);`);
+      const said = host.turn(
+        event(1, "start"), partial(1, "Well"), call(1, "a", "{}"), call(1, "b", "{}"), result(1, "b", "done"),
+        event(1, "interrupt", { text: "Well" }),
+      );
+      expect(lines(said)).toEqual(["m1", "q|user|Q|{}", "|assistant|Well|{}", "|tool-use|{}|{}", "|tool-result|done|{}", "m1|assistant||{}"]);
+    });
+
+    test("rejects with the step's error, and nothing is added; a wrong argument throws at once", () => {
+      host = new Host();
+      host.run(`${ASK} const s = chatStep.startStream(c);
+        for (const wrong of [() => c.addAnswer("text"), () => c.addAnswer(), () => c.addAnswer({ stepID: "x" }), () => c.addAnswer(s, { parentID: "nobody" })])
+          try { wrong(); console.log("nothing"); } catch (e) { console.log(e.name, e.message.split("'")[1]); }
+        try { await c.addAnswer(s); } catch (e) { console.log(e.name, e.message, e.stepID === s.stepID, c.getMessages().length); }`);
+      expect(lines(host.said)).toEqual(["TypeError stream", "TypeError stream", "TypeError stream", "TypeError parentID"]);
+      expect(lines(host.turn(event(1, "start"), partial(1, "x"), event(1, "error", { error_string: "down" })))).toEqual(["StepError down true 1"]);
+    });
+
+    test("a failure that nobody awaits is an unhandled rejection", () => {
+      host = new Host();
+      host.run(`${ASK} c.addAnswer(chatStep.startStream(c));`);
+      const said = host.turn(event(1, "start"), event(1, "error", { error_string: "down" }));
+      expect(only(said, "unhandled")).toHaveLength(1);
+    });
   });
 
   test("images are the host's to judge", async () => {

@@ -99,6 +99,10 @@ for (const message of conversation.getMessages()) {
   if (message.type === "tool-use") same<typeof message.toolType, string>(true);
   if (message.type === "tool-result") same<typeof message.result, string>(true);
 }
+same<ReturnType<typeof conversation.addAnswer>, Promise<string>>(true);
+conversation.addAnswer(chatStep.startStream(conversation), { metadata: { turn: 1 } });
+// @ts-expect-error not the answer of a chat step
+conversation.addAnswer(doubleStep.startStream(21));
 const snapshot = conversation.toGoConversation();
 same<(typeof snapshot.conversation)[number]["time"], string>(true);
 chatStep.startStream(snapshot);
