@@ -1,12 +1,14 @@
 """What is wrong with a script: TypeScript's diagnostics that apply, and Geppetto's own. For editors and for CI."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding
+from geppetto.lsp.lint.models import KnownModels
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import capability
 from geppetto.lsp.typescript.backend import Backend
@@ -34,6 +36,7 @@ async def diagnose(
     backend: Backend,
     document: Document,
     severities: Mapping[str, Severity | None],
+    known_models: Callable[[], Awaitable[KnownModels]],
     *,
     is_strict: bool = False,
 ) -> Diagnosis:
@@ -45,8 +48,17 @@ async def diagnose(
     Raises:
         Unavailable: the TypeScript server cannot answer.
     """
-    answer = await backend.request("textDocument/diagnostic", {"textDocument": {"uri": document.uri}})
-    findings = await check(document, BackendDefinitions(backend, is_strict=is_strict), severities)
+    asked = asyncio.ensure_future(
+        backend.request("textDocument/diagnostic", {"textDocument": {"uri": document.uri}})
+    )
+    try:
+        # The question is on its way: TypeScript thinks while the syntax is read here.
+        findings = await check(
+            document, BackendDefinitions(backend, is_strict=is_strict), severities, known_models
+        )
+        answer = await asked
+    finally:
+        asked.cancel()
     items = answer.get("items") if isinstance(answer, dict) else None
     said_better = {
         (code, document.text.position_at(finding.start).line)

@@ -1,13 +1,15 @@
-"""Messages as bytes: `Content-Length` framing, and pipes read and written by threads of their own.
+"""Messages as bytes: `Content-Length` framing, and pipes that are read and written without stopping the event loop.
 
-The same code serves both sides of the server: the editor, and the TypeScript server behind. Threads, because
-Windows has no asynchronous pipes for a process's own stdin; and a peer that does not read must not stop the loop.
+The same code serves both sides of the server: the editor, and the TypeScript server behind. The loop does it itself
+where it can, since every hop to a thread waits for the interpreter's lock; threads do where it cannot.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import select
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
@@ -73,9 +75,11 @@ def _content_length(header: bytes) -> int:
 
 
 class PipeReader:
-    """Reads messages from a file descriptor in a thread and hands them over in the event loop, in order.
+    """Reads messages from a file descriptor and hands them over in the event loop, in order.
 
-    `on_bodies` gets whatever arrived together; `on_end` is called once, with the reason if it was not the end of the file.
+    `on_bodies` gets whatever arrived together; `on_end` is called once, with the reason if it was not the end of the
+    file. The loop itself reads where it can watch the descriptor; a thread does for what it cannot: files, and pipes
+    of Windows.
     """
 
     def __init__(
@@ -89,19 +93,40 @@ class PipeReader:
         self._descriptor = descriptor
         self._on_bodies = on_bodies
         self._on_end = on_end
+        self._unframer = Unframer()
         self._loop = asyncio.get_running_loop()
-        # The reader waits when the loop lags behind, so that what is unread stays in the pipe.
+        # The reading thread waits when the loop lags behind, so that what is unread stays in the pipe.
         self._ahead = threading.Semaphore(_MAX_BATCHES_AHEAD)
-        # A daemon, since nothing can end a blocking read of stdin. It reads the descriptor itself: a thread
-        # that sleeps inside of a BufferedReader crashes the interpreter's exit.
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        try:
+            self._loop.add_reader(descriptor, self._read)
+        except (NotImplementedError, OSError):
+            # A daemon, since nothing can end a blocking read of stdin. It reads the descriptor itself: a thread
+            # that sleeps inside of a BufferedReader crashes the interpreter's exit.
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _read(self) -> None:
+        """Reads once: the descriptor is known to have something, or to be at its end."""
+        reason: Exception | None = None
+        bodies: list[bytes] = []
+        data = b""
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+            bodies.extend(self._unframer.feed(data))
+        except BlockingIOError:
+            return  # Somebody else shares the descriptor, and made it so.
+        except (OSError, FramingError) as error:
+            reason = error
+        if bodies:
+            self._on_bodies(bodies)
+        if reason is not None or not data:
+            self._loop.remove_reader(self._descriptor)
+            self._on_end(reason)
 
     def _run(self) -> None:
         reason: Exception | None = None
-        unframer = Unframer()
         try:
             while data := os.read(self._descriptor, _READ_BYTES):
-                if bodies := list(unframer.feed(data)):
+                if bodies := list(self._unframer.feed(data)):
                     self._ahead.acquire()
                     self._loop.call_soon_threadsafe(self._hand_over, bodies)
         except (OSError, FramingError) as error:
@@ -119,24 +144,32 @@ class PipeReader:
 
 
 class PipeWriter:
-    """Writes to a file descriptor in a thread, in order, never making the caller wait.
+    """Writes to a file descriptor, in order, never making the caller wait.
 
-    After the other side has closed, everything is dropped: its reader reports the end.
+    What the pipe takes at once is written at once; the rest is a thread's. After the other side has closed,
+    everything is dropped: its reader reports the end.
     """
 
     def __init__(self, descriptor: int, *, name: str) -> None:
         self._descriptor = descriptor
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self._unread = 0
+        self._is_broken = False
         self._drained: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._lock = threading.Lock()
+        self._room: select.poll | None = None
+        if sys.platform != "win32":
+            self._room = select.poll()
+            self._room.register(descriptor, select.POLLOUT)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
         with self._lock:
-            self._unread += len(data)
-        self._queue.put(data)
+            rest = data if self._unread else self._write_what_fits(data)
+            self._unread += len(rest)
+        if rest:
+            self._queue.put(rest)
 
     async def drain(self) -> None:
         """Waits while the other side is more than 1 MiB behind: for those who can hold back what they have to say."""
@@ -152,15 +185,31 @@ class PipeWriter:
         self._queue.put(None)
         self._thread.join(timeout)
 
+    def _write_what_fits(self, data: bytes) -> bytes:
+        """Writes as long as the pipe has room; returns the rest.
+
+        A pipe with room takes a page without waiting, so pages it is: the descriptor is not ours alone to be made
+        non-blocking.
+        """
+        if self._room is None or self._is_broken:
+            return b"" if self._is_broken else data
+        view = memoryview(data)
+        try:
+            while view and self._room.poll(0):
+                view = view[os.write(self._descriptor, view[: select.PIPE_BUF]) :]
+        except OSError:
+            self._is_broken = True
+            return b""
+        return bytes(view)
+
     def _run(self) -> None:
-        is_broken = False
         while (data := self._queue.get()) is not None:
             try:
-                view = memoryview(b"" if is_broken else data)
+                view = memoryview(b"" if self._is_broken else data)
                 while view:
                     view = view[os.write(self._descriptor, view) :]
             except OSError:
-                is_broken = True
+                self._is_broken = True
             self._written(len(data))
 
     def _written(self, size: int) -> None:
