@@ -1,0 +1,121 @@
+/** What stands in the text of a script behind its calls, and what their hovers show. */
+import type { SourcePlace } from "../protocol.gen";
+import { type Change, moved, type Point } from "./drift";
+import { isGoingOn, type Run, type Step } from "./model";
+import { oneLine, stepSummary } from "./words";
+
+/** The steps that one call has started: the last of them, and how many there were. */
+export interface CallSite {
+  /** Where the call was when it ran. */
+  readonly key: string;
+  /** Where it is now. */
+  place: Point;
+  step: Step;
+  times: number;
+}
+
+const HOVER_TEXT = 16 * 1024;
+const HOVER_TOOLS = 20;
+
+/** The calls of one script in one run, by place. */
+export class CallSites {
+  #sites = new Map<string, CallSite>();
+  #seen = 0;
+  #changes: Change[] = [];
+
+  /** @param isHere whether a file is the script itself, and not something that it imports. */
+  constructor(
+    readonly run: Run,
+    private readonly isHere: (file: string) => boolean,
+  ) {}
+
+  /** Those that are still in the text, in no order. */
+  get all(): CallSite[] {
+    for (; this.#seen < this.run.steps.length; this.#seen++) {
+      const step = this.run.steps[this.#seen];
+      if (step?.place != null && this.isHere(step.place.file)) this.#add(step, step.place);
+    }
+    return [...this.#sites.values()];
+  }
+
+  /** The text was edited. */
+  edit(change: Change): void {
+    for (const site of this.all) {
+      const now = moved(site.place, change);
+      if (now === undefined) this.#sites.delete(site.key);
+      else site.place = now;
+    }
+    if (isGoingOn(this.run)) this.#changes.push(change);
+  }
+
+  #add(step: Step, place: SourcePlace): void {
+    const key = `${place.line}:${place.column}`;
+    const before = this.#sites.get(key);
+    if (before !== undefined) {
+      before.step = step;
+      before.times++;
+      return;
+    }
+    let now: Point | undefined = { line: place.line - 1, character: place.column - 1 };
+    for (const change of this.#changes) now = now && moved(now, change);
+    if (now !== undefined) this.#sites.set(key, { key, place: now, step, times: 1 });
+  }
+}
+
+/** The text behind a call: the end of what it says while it streams; then the beginning, tokens and time. */
+export function label(site: CallSite, most: number, now: number): string {
+  const { step } = site;
+  if (step.ending === undefined) {
+    const tool = step.tools.at(-1);
+    if (tool !== undefined && tool.result === undefined)
+      return `→ ${oneLine(`${tool.name}(${tool.input})`, most)}`;
+    return step.text === "" ? "…" : `${oneLine(step.text, most, "end")} ▌`;
+  }
+  const problem = step.problem === undefined ? "" : `✗ ${oneLine(step.problem, most)}`;
+  const parts = [problem || oneLine(step.text, most), numbers(site, now)];
+  return parts.filter(Boolean).join("  · ");
+}
+
+/** The whole of it, as Markdown. */
+export function hover(site: CallSite, now: number): string {
+  const { step } = site;
+  const head = [`**${step.name}**`, step.engine && `\`${step.engine}\``, numbers(site, now)].filter(Boolean);
+  const parts = [step.ending === undefined ? `${head.join(" · ")} · running` : head.join(" · ")];
+  const tools = step.tools.slice(-HOVER_TOOLS);
+  if (tools.length > 0) {
+    const left = step.tools.length - tools.length;
+    if (left > 0) parts.push(`…and ${left} more calls of tools before`);
+    parts.push(
+      tools
+        .map((tool) => {
+          const answer = tool.result === undefined ? "…" : code(oneLine(tool.result, 120));
+          const arrow = tool.hasFailed ? "✗" : "→";
+          return `- ${code(oneLine(`${tool.name}(${tool.input})`, 120))} ${arrow} ${answer}`;
+        })
+        .join("\n"),
+    );
+  }
+  if (step.problem !== undefined) parts.push(`✗ ${escaped(step.problem)}`);
+  if (step.text !== "") {
+    const isCut = step.isCut || step.text.length > HOVER_TEXT;
+    if (isCut) parts.push("*The end of it:*");
+    // What a model says must not make the editor fetch anything.
+    parts.push("---", step.text.slice(-HOVER_TEXT).replaceAll("![", "!\\["));
+  }
+  return parts.join("\n\n");
+}
+
+function numbers(site: CallSite, now: number): string {
+  const times = site.times > 1 ? `${site.times} times · ` : "";
+  return times + stepSummary(site.step, now);
+}
+
+function code(text: string): string {
+  const ticks = "`".repeat(Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length)) + 1);
+  const pad = text.startsWith("`") || text.endsWith("`") ? " " : "";
+  return `${ticks}${pad}${text}${pad}${ticks}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-.!<>|]/g, "\\$&");
+}

@@ -1,0 +1,78 @@
+/** Runs and steps in words: times, tokens, money. */
+import type { RunError } from "../protocol.gen";
+import { type Run, type Step, secondsOf } from "./model";
+
+/** About as many characters make a token: what is shown until the model has counted. */
+const CHARACTERS_A_TOKEN = 4;
+
+export function seconds(value: number): string {
+  if (value < 60) return `${value.toFixed(1)} s`;
+  const whole = Math.round(value);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+export function tokens(count: number): string {
+  return count === 1 ? "1 token" : `${count.toLocaleString("en-US")} tokens`;
+}
+
+export function dollars(value: number): string {
+  return `$${value.toFixed(value < 0.01 ? 4 : 2)}`;
+}
+
+/** The tokens of a run so far; with a `~` where the models have not counted yet. Empty if there are none. */
+export function tokensSoFar(run: Run): string {
+  let unknown = 0;
+  for (const step of run.steps) if (step.ending === undefined) unknown += step.characters;
+  const guessed = Math.round(unknown / CHARACTERS_A_TOKEN);
+  const sum = run.outputTokens + guessed;
+  return sum === 0 ? "" : `${guessed > 0 ? "~" : ""}${tokens(sum)}`;
+}
+
+/** Outcome, time, tokens and cost. */
+export function summary(run: Run, now: number): string {
+  const state = run.state === "queued" ? waiting(run) : run.state === "running" ? "running" : run.outcome;
+  const parts = [state, seconds(secondsOf(run, now)), tokensSoFar(run), cost(run.costUsd)];
+  return parts.filter(Boolean).join(" · ");
+}
+
+export function waiting(run: Run): string {
+  return run.ahead === 0 ? "waiting for a free place" : `waiting behind ${run.ahead} others`;
+}
+
+/** Time, tokens and cost of a step. */
+export function stepSummary(step: Step, now: number): string {
+  const took = ((step.ended ?? now) - step.began) / 1000;
+  const parts = [
+    step.ending === "interrupt" ? "cancelled" : step.ending === "stopped" ? "stopped" : "",
+    step.usage === undefined ? "" : tokens(step.usage.output_tokens),
+    seconds(took),
+    cost(step.usage?.cost),
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** The error in a line or two. */
+export function errorText(error: RunError): string {
+  const named = error.name === "Limit" || error.name === "RunError" ? "" : `${error.name}: `;
+  const context = error.context === "" ? "" : ` (${error.context})`;
+  return `${named}${error.message}${context}`;
+}
+
+/** The end of a text, or the beginning, on one line. */
+export function oneLine(text: string, most: number, keep: "start" | "end" = "start"): string {
+  // A part is enough, and long texts stay long strings.
+  const part = keep === "start" ? text.slice(0, 4 * most) : text.slice(-4 * most);
+  const flat = part.replace(/\s+/g, " ").trim();
+  if (flat.length <= most && part.length === text.length) return flat;
+  if (keep === "start") return flat.length < most ? flat : `${whole(flat.slice(0, most - 1))}…`;
+  return `…${whole(flat.slice(-(most - 1)))}`;
+}
+
+/** Without half a surrogate pair at either end. */
+function whole(text: string): string {
+  return text.replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, "");
+}
+
+function cost(value: number | null | undefined): string {
+  return typeof value === "number" ? dollars(value) : "";
+}

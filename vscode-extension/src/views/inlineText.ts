@@ -1,0 +1,131 @@
+/** The text of runs behind the calls in the editor, as it comes. */
+import * as vscode from "vscode";
+import { isScript } from "../languages";
+import { CallSites, hover, label } from "../runs/inline";
+import type { Run } from "../runs/model";
+import type { Runs } from "../runs/runs";
+import { Pace } from "./pace";
+
+/** Milliseconds between two drawings. */
+const INTERVAL = 100;
+/** So many calls have text behind them, at most. */
+const MOST = 500;
+
+export class InlineText implements vscode.Disposable {
+  /** The last run of each script, by URI. */
+  readonly #shown = new Map<string, CallSites>();
+  readonly #hidden = new Set<Run>();
+  readonly #stale = new Set<string>();
+  readonly #pace = new Pace(INTERVAL, () => this.#draw());
+  readonly #decoration = vscode.window.createTextEditorDecorationType({
+    after: { margin: "0 0 0 2em", fontStyle: "normal" },
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
+  });
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(private readonly runs: Runs) {
+    this.#subscriptions = [
+      runs.onDidSay(({ run, event }) => {
+        if (event === undefined || (event.kind !== "console" && event.kind !== "notice")) this.#touch(run);
+      }),
+      runs.onDidChangeList(() => this.#all()),
+      vscode.window.onDidChangeVisibleTextEditors(() => this.#all()),
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        const sites = this.#shown.get(document.uri.toString());
+        if (sites === undefined) return;
+        for (const { range, text } of contentChanges)
+          sites.edit({ start: range.start, end: range.end, text });
+        this.#touch(sites.run);
+      }),
+      vscode.workspace.onDidCloseTextDocument((document) => this.#shown.delete(document.uri.toString())),
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration("geppetto.inline")) this.#all();
+      }),
+    ];
+  }
+
+  /** Takes the text of a script's runs away; of all scripts without one. */
+  clear(uri?: vscode.Uri): void {
+    for (const run of uri === undefined ? this.runs.all : this.runs.of(uri)) this.#hidden.add(run);
+    this.#all();
+  }
+
+  dispose(): void {
+    this.#pace.dispose();
+    this.#decoration.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #touch(run: Run): void {
+    if (run.origin.uri !== undefined) this.#stale.add(run.origin.uri);
+    this.#pace.soon();
+  }
+
+  #all(): void {
+    for (const { document } of vscode.window.visibleTextEditors) this.#stale.add(document.uri.toString());
+    this.#pace.soon();
+  }
+
+  #draw(): void {
+    const stale = new Set(this.#stale);
+    this.#stale.clear();
+    for (const editor of vscode.window.visibleTextEditors) {
+      const uri = editor.document.uri.toString();
+      if (stale.has(uri) && isScript(editor.document)) {
+        editor.setDecorations(this.#decoration, this.#decorations(editor.document));
+      }
+    }
+  }
+
+  #decorations(document: vscode.TextDocument): vscode.DecorationOptions[] {
+    const settings = vscode.workspace.getConfiguration("geppetto.inline", document);
+    const sites = this.#sitesOf(document.uri);
+    if (sites === undefined || !settings.get("enabled", true)) return [];
+    const most = settings.get("maxLength", 100);
+    const now = Date.now();
+    const byLine = new Map<number, vscode.DecorationOptions>();
+    for (const site of sites.all.slice(0, MOST)) {
+      if (site.place.line >= document.lineCount) continue;
+      const end = document.lineAt(site.place.line).range.end;
+      const { step } = site;
+      const color =
+        step.problem !== undefined
+          ? "geppetto.inlineError"
+          : step.ending === undefined
+            ? "geppetto.inlineStreaming"
+            : "geppetto.inlineText";
+      const text = label(site, most, now);
+      const before = byLine.get(site.place.line);
+      const contentText = before?.renderOptions?.after?.contentText;
+      const hoverMessage = new vscode.MarkdownString(hover(site, now));
+      byLine.set(site.place.line, {
+        range: new vscode.Range(end, end),
+        hoverMessage:
+          before === undefined
+            ? [hoverMessage]
+            : [...(before.hoverMessage as vscode.MarkdownString[]), hoverMessage],
+        renderOptions: {
+          after: {
+            contentText: contentText === undefined ? text : `${contentText}  │  ${text}`,
+            color: new vscode.ThemeColor(color),
+          },
+        },
+      });
+    }
+    return [...byLine.values()];
+  }
+
+  #sitesOf(uri: vscode.Uri): CallSites | undefined {
+    const key = uri.toString();
+    const run = this.runs.of(uri)[0];
+    if (run === undefined || this.#hidden.has(run)) {
+      this.#shown.delete(key);
+      return undefined;
+    }
+    const known = this.#shown.get(key);
+    if (known?.run === run) return known;
+    const sites = new CallSites(run, (file) => file === uri.fsPath || uri.scheme !== "file");
+    this.#shown.set(key, sites);
+    return sites;
+  }
+}
