@@ -28,10 +28,15 @@ READ: Sequence[type[BaseModel]] = (
     messages.RunEventParams,
     messages.RunList,
     messages.RunOutput,
+    messages.DeclaredParams,
 )
 """What clients read: every field is there, unless its model leaves it out."""
 
-WRITTEN: Sequence[type[BaseModel]] = (protocol.RunRequest, messages.RunParams)
+WRITTEN: Sequence[type[BaseModel]] = (
+    protocol.RunRequest,
+    messages.RunParams,
+    messages.DeclaringScript,
+)
 """What clients write: a field with a default may be left out."""
 
 UNIONS = {

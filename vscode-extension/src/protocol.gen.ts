@@ -15,6 +15,39 @@ export interface ConsoleEvent {
   readonly text: string;
 }
 
+/** A param that a script declares in its header. */
+export interface DeclaredParam {
+  readonly name: string;
+  /** any for whatever is none of the others. */
+  readonly type: "string" | "number" | "integer" | "boolean" | "array" | "object" | "any";
+  /** the type as the script writes it. */
+  readonly label: string;
+  /** the only values there are; empty if there are others. */
+  readonly choices: readonly JsonValue[];
+  /** whether it has to be given. */
+  readonly required: boolean;
+  /** what it is if it is not given; null for nothing. */
+  readonly default: JsonValue;
+  /** what it is for, in one line; may be empty. */
+  readonly description: string;
+}
+
+/** The answer to `geppetto/params`. */
+export interface DeclaredParams {
+  /** what the script is for, in one line; may be empty. */
+  readonly description: string;
+  /** in the script's order; empty if it declares none, and then it takes whatever it is given. */
+  readonly params: readonly DeclaredParam[];
+}
+
+/** `geppetto/params`: one of them has to be there. */
+export interface DeclaringScript {
+  /** the script; an open document counts as it is in the editor. */
+  readonly uri?: string | null;
+  /** counts instead of the script's own text. */
+  readonly text?: string | null;
+}
+
 /** Text of a step's stream: what came since the last one, several pieces joined. */
 export interface DeltaEvent {
   readonly kind: "delta";
@@ -176,7 +209,12 @@ export interface RunParams {
   readonly uri?: string | null;
   /** runs instead of the script's own text. */
   readonly text?: string | null;
-  /** what the script reads as `params`. */
+  /**
+   * only the top-level statements that it touches, and what they depend on; if it is empty, the
+   * statement at that place.
+   */
+  readonly range?: TextRange | null;
+  /** what the script reads as `params`; a text is read as the type that the script declares. */
   readonly params?: { readonly [key: string]: JsonValue };
   /** the settings' profile. */
   readonly profile?: string | null;
@@ -275,6 +313,18 @@ export interface StepStartedEvent {
   readonly place: SourcePlace | null;
   /** the start event of the stream. */
   readonly event: StartEvent;
+}
+
+/** A place in a text, as the language server protocol has it: both count from 0, characters in UTF-16 units. */
+export interface TextPosition {
+  readonly line: number;
+  readonly character: number;
+}
+
+/** A part of a text; the end is not in it. */
+export interface TextRange {
+  readonly start: TextPosition;
+  readonly end: TextPosition;
 }
 
 /** A tool the model asked for. `input` is the model's raw text, which may not be JSON. */

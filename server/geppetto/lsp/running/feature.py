@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.capabilities import CANCEL_COMMAND, CLEAR_COMMAND, REPLAY_COMMAND, RUN_COMMAND
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from geppetto.lsp.running.messages import RunParams
     from geppetto.lsp.running.run import EditorRun
     from geppetto.lsp.running.service import EditorRuns
+    from geppetto.runs.protocol import Wire
+
+Shape = TypeVar("Shape", bound="Wire")
 
 _LENSES = Passed("textDocument/codeLens")
 _HINTS = Passed("textDocument/inlayHint")
@@ -31,6 +34,7 @@ _IDLE_SECONDS = 1.0
 
 def register(server: GeppettoServer) -> None:
     running = Running(server)
+    server.on("geppetto/params", running.params)
     server.on("geppetto/run", running.run)
     server.on("geppetto/cancelRun", running.cancel)
     server.on("geppetto/listRuns", running.list_runs)
@@ -57,6 +61,15 @@ class Running:
         self._is_warming = False
 
     # Requests and notifications
+
+    def params(self, params: JsonObject) -> JsonValue:
+        from geppetto.lsp.running.messages import DeclaredParam, DeclaredParams, DeclaringScript
+        from geppetto.lsp.running.target import target_of
+
+        asked = _parsed(DeclaringScript, params)
+        header = target_of(self._server, asked.uri, asked.text).header()
+        declared = tuple(map(DeclaredParam.of, header.params))
+        return DeclaredParams(description=header.description, params=declared).model_dump(mode="json")
 
     def run(self, params: JsonObject) -> Answer:
         return self._start(params, by_command=False)
@@ -179,7 +192,9 @@ class Running:
         return self._runs
 
     def _start(self, params: JsonObject, *, by_command: bool) -> Answer:
-        asked = _parsed(params)
+        from geppetto.lsp.running.messages import RunParams
+
+        asked = _parsed(RunParams, params)
         if asked.replay is not None:
             return self._replay(asked.replay, asked, by_command=by_command)
         return {"runId": self._service().start(asked, by_command=by_command).id}
@@ -205,13 +220,11 @@ class Running:
         self._service().warm_up()
 
 
-def _parsed(params: JsonObject) -> RunParams:
+def _parsed(shape: type[Shape], params: JsonObject) -> Shape:
     from pydantic import ValidationError
 
-    from geppetto.lsp.running.messages import RunParams
-
     try:
-        return RunParams.model_validate(params)
+        return shape.model_validate(params)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

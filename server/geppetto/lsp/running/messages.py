@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from geppetto.runs.params import Param, ParamKind
 from geppetto.runs.protocol import RunEvent, Wire
 from geppetto.runtime.outcome import OutcomeKind
 
@@ -16,13 +17,29 @@ else:
     from pydantic import JsonValue
 
 
+class TextPosition(Wire):
+    """A place in a text, as the language server protocol has it: both count from 0, characters in UTF-16 units."""
+
+    line: int = Field(ge=0)
+    character: int = Field(ge=0)
+
+
+class TextRange(Wire):
+    """A part of a text; the end is not in it."""
+
+    start: TextPosition
+    end: TextPosition
+
+
 class RunParams(Wire):
     """`geppetto/run`: one of `uri`, `text` and `replay` has to be there.
 
     Attributes:
         uri: the script; an open document runs as it is in the editor.
         text: runs instead of the script's own text.
-        params: what the script reads as ``params``.
+        range: only the top-level statements that it touches, and what they depend on; if it is empty, the
+            statement at that place.
+        params: what the script reads as ``params``; a text is read as the type that the script declares.
         profile: the settings' profile.
         replay: the id of a recorded run to play again, or ``last``.
         pace: of a replay: how many times as fast as it ran; without it there is no waiting.
@@ -31,11 +48,69 @@ class RunParams(Wire):
 
     uri: str | None = None
     text: str | None = None
+    range: TextRange | None = None
     params: dict[str, JsonValue] = Field(default_factory=dict)
     profile: str | None = None
     replay: str | None = None
     pace: float | None = Field(default=None, gt=0)
     work_done_token: str | int | None = None
+
+
+class DeclaringScript(Wire):
+    """`geppetto/params`: one of them has to be there.
+
+    Attributes:
+        uri: the script; an open document counts as it is in the editor.
+        text: counts instead of the script's own text.
+    """
+
+    uri: str | None = None
+    text: str | None = None
+
+
+class DeclaredParam(Wire):
+    """A param that a script declares in its header.
+
+    Attributes:
+        type: any for whatever is none of the others.
+        label: the type as the script writes it.
+        choices: the only values there are; empty if there are others.
+        required: whether it has to be given.
+        default: what it is if it is not given; None for nothing.
+        description: what it is for, in one line; may be empty.
+    """
+
+    name: str
+    type: ParamKind
+    label: str
+    choices: tuple[JsonValue, ...] = ()
+    required: bool = False
+    default: JsonValue = None
+    description: str = ""
+
+    @classmethod
+    def of(cls, param: Param) -> DeclaredParam:
+        return cls(
+            name=param.name,
+            type=param.type.kind,
+            label=param.type.label,
+            choices=param.type.choices,
+            required=param.is_required,
+            default=param.default,
+            description=param.description,
+        )
+
+
+class DeclaredParams(Wire):
+    """The answer to `geppetto/params`.
+
+    Attributes:
+        description: what the script is for, in one line; may be empty.
+        params: in the script's order; empty if it declares none, and then it takes whatever it is given.
+    """
+
+    description: str = ""
+    params: tuple[DeclaredParam, ...] = ()
 
 
 class RunStarted(Wire):
