@@ -10,6 +10,7 @@ from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Position
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
+from geppetto.lsp.lint.models import Chosen, KnownModels
 from geppetto.lsp.lint.rules import RULES, Severity
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.shadow import Shadow
@@ -18,6 +19,23 @@ from geppetto.resources import typings_path
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IDAT"
+
+OFFERED = {
+    "openai": frozenset({"gpt-5", "gpt-5-mini", "gpt-4o-2024-08-06"}),
+    "ollama": frozenset({"qwen3:latest"}),
+}
+MODELS = KnownModels(
+    {
+        None: Chosen("openai", OFFERED),
+        "local": Chosen("ollama", OFFERED),
+        "claude": Chosen("claude", OFFERED),
+    },
+    {"": ("my-model",), "claude": ("claude-opus-5",)},
+)
+
+
+async def known_models() -> KnownModels:
+    return MODELS
 
 
 class Linter:
@@ -39,7 +57,7 @@ class Linter:
         document = self.documents.open(uri, "javascript", 1, text)
         self.backend.open(document)
         try:
-            return document, await check(document, BackendDefinitions(self.backend), severities)
+            return document, await check(document, BackendDefinitions(self.backend), severities, known_models)
         finally:
             self.backend.close_document(uri)
             self.documents.close(uri)
@@ -86,6 +104,15 @@ FOUND = {
         "const [x] = doubleStep.⟦startBlocking⟧(21);\nx;",
         "doubleStep.⟦startWithCallbacks⟧(21, {});",
     ],
+    "unknown-model": [
+        'const chat = new ChatStepFactory().newStep({ model: ⟦"gtp-5"⟧ });\nchat;',
+        'const factory = new ChatStepFactory();\nfactory.newStep({ temperature: 1, "model": ⟦`gpt5`⟧ });',
+        'const factory = new ChatStepFactory(params);\nfactory.newStep({ provider: "openai", model: ⟦"qwen3"⟧ });',
+        'new ChatStepFactory({ model: ⟦"gpt-5-mimi"⟧ });',
+        'await chatStep.startStream("hi", { model: ⟦"gpt-55"⟧ }).finalText();',
+        'new ChatStepFactory().newStep({ model: ⟦"qwen4"⟧, profile: "local" });',
+        'new ChatStepFactory().newStep({ model: ⟦"claude-opus-5"⟧, provider: "openai" });',
+    ],
     "stream-not-consumed": [
         'chatStep.⟦startStream⟧("hi");',
         'const stream = chatStep.⟦startStream⟧("hi");',
@@ -99,11 +126,30 @@ FOUND = {
     ],
     "floating-promise": [
         'chatStep.startStream("hi").⟦finalText⟧();',
+        "const c = new Conversation();\nc.⟦addAnswer⟧(chatStep.startStream(c));",
         'embeddings.⟦generateEmbeddingAsync⟧("hi");',
     ],
     "embedding-in-loop": [
         'for (const text of ["a", "b"]) {\n  await embeddings.⟦generateEmbeddingAsync⟧(text);\n}',
         'let i = 0;\nwhile (i++ < 3) console.log(await embeddings.⟦generateEmbeddingAsync⟧("x"));',
+    ],
+    "cancel-misuse": [
+        'const stream = chatStep.startStream("hi");\nsetTimeout(stream.⟦cancel⟧, 10);\nawait stream.done();',
+        'const stream = chatStep.startStream("hi");\nconst options = { stop: stream.⟦cancel⟧ };\noptions;',
+        'const stream = chatStep.startStream("hi");\nconst stop = stream.⟦cancel⟧;\nstop;',
+        'const stream = chatStep.startStream("hi");\nstream.on("partial", () => {\n  stream.⟦cancel⟧;\n}).on("error", () => {});',
+        'const stream = chatStep.startStream("hi");\nawait stream.done();\nconsole.log("😀");\nstream.⟦cancel⟧();',
+        'const stream = chatStep.startStream("hi");\nconst text = await stream.finalText();\nawait stream.⟦cancel⟧();\ntext;',
+        'const stream = chatStep.startStream("hi");\nfor await (const event of stream) console.log(event.type);\nstream.⟦cancel⟧();',
+        'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.⟦cancel⟧();\nconsole.log(stream.state);',
+        'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.⟦cancel⟧();\ndone();',
+    ],
+    "code-after-done": [
+        'done();\n⟦console.log("too late");⟧',
+        'if (params.x) {\n  console.log("😀");\n  done(new Error("x"));\n  // nobody\n  ⟦await Promise.resolve();\n  console.log("late");⟧\n}',
+        "const f = () => {\n  done();\n  function later() {}\n  ⟦later();⟧\n};\nf();",
+        "switch (params.x) {\n  case 1:\n    done();\n    ⟦console.log(1);⟧\n    break;\n}",
+        "done();\n⟦done();\nconsole.log(2);⟧",
     ],
 }
 
@@ -127,6 +173,37 @@ CLEAN = [
     'await chatStep.startStream("hi").finalText();',
     'const text = chatStep.startStream("hi").finalText();\nawait text;',
     'const all = ["a"].map((text) => embeddings.generateEmbeddingAsync(text));\nawait Promise.all(all);',
+    'new ChatStepFactory().newStep({ model: "gpt-5" });',
+    'new ChatStepFactory().newStep({ model: "gpt-5-2025-01-01" });',
+    'new ChatStepFactory().newStep({ model: "gpt-4o" });',
+    'new ChatStepFactory().newStep({ model: "ft:gpt-5:me" });',
+    'new ChatStepFactory().newStep({ model: "my-model" });',
+    'new ChatStepFactory().newStep({ model: "claude-opus-5" });',
+    'new ChatStepFactory().newStep({ model: "qwen3", profile: "local" });',
+    'new ChatStepFactory().newStep({ model: "anything", provider: "claude" });',
+    'new ChatStepFactory().newStep({ model: "anything", provider: "echo" });',
+    'new ChatStepFactory().newStep({ model: "anything", profile: "claude" });',
+    'new ChatStepFactory().newStep({ model: "anything", profile: "nowhere" });',
+    'new ChatStepFactory().newStep({ model: "anything", script: "x.yaml" });',
+    'new ChatStepFactory().newStep({ model: "anything", ...{} });',
+    'new ChatStepFactory({ provider: "claude" }).newStep({ model: "anything" });',
+    'const f = new ChatStepFactory({ provider: "claude" });\nf.newStep({ model: "anything" });',
+    'function f(/** @type {ChatStep} */ step) {\n  return step.startStream("x", { model: "anything" });\n}\nf;',
+    "const model = String(params.model);\nnew ChatStepFactory().newStep({ model });",
+    'const stream = chatStep.startStream("hi");\nsetTimeout(() => stream.cancel(), 10);\nawait stream.done();',
+    'const stream = chatStep.startStream("hi");\nconst stop = stream.cancel.bind(stream);\nstop();',
+    'const stream = chatStep.startStream("hi").on("error", () => {});\nawait stream.cancel();\nconsole.log(stream.state);',
+    'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.cancel();\nawait null;\nconsole.log(stream.state);',
+    'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.cancel();\nsetTimeout(() => console.log(stream.state), 10);',
+    'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.cancel();\nconsole.log(stream.text);',
+    'const stream = chatStep.startStream("hi");\nfor await (const event of stream) if (event.type === "partial") break;\nstream.cancel();',
+    'const stream = chatStep.startStream("hi");\nif (params.wait) await stream.done();\nstream.cancel();',
+    'let stream = chatStep.startStream("hi");\nawait stream.done();\nstream = chatStep.startStream("ho").on("error", () => {});\nstream.cancel();',
+    "done();",
+    "if (params.x) done();\nconsole.log(1);",
+    "if (params.x) {\n  done();\n}\nconsole.log(1);",
+    "function f() {\n  done();\n  return;\n}\nf();",
+    "done();\nfunction f() {}\nclass C {}\n// the end",
     'for (const x of ["a"]) {\n  const f = async () => await embeddings.generateEmbeddingAsync(x);\n  f;\n}',
 ]
 
@@ -136,6 +213,12 @@ LOOK_ALIKES = [
     'const player = { startStream(name) {}, startAsync() {}, done() {}, finalText() {} };\nplayer.startStream("x");\nplayer.startAsync();\nplayer.done();\nplayer.finalText();',
     'function f(anything) { anything.on("data"); anything.startStream("x"); }\nf;',
     "const embeddings = { async generateEmbeddingAsync() {} };\nembeddings.generateEmbeddingAsync();",
+    'class ChatStepFactory { newStep(options) { return options; } }\nnew ChatStepFactory().newStep({ model: "gtp-5" });',
+    'const factory = { newStep(options) { return options; } };\nfactory.newStep({ model: "gtp-5", provider: "openai" });',
+    'const chatStep = { startStream(text, options) { return [text, options]; } };\nchatStep.startStream("x", { model: "gtp-5" });',
+    "const order = { cancel() {} };\nsetTimeout(order.cancel, 10);",
+    "const shop = { startStream() { return { async done() {}, cancel() {}, state: 1 }; } };\nconst order = shop.startStream();\nawait order.done();\norder.cancel();",
+    'function done() {}\ndone();\nconsole.log("here");',
     '// new Conversation().addMessage("boss", "x")\n"chatStep.startStream(1)";',
 ]
 
@@ -200,6 +283,35 @@ async def test_left_alone(linter: Linter, snippet: str) -> None:
             'const [x] = chatStep.startBlocking("a");\nx;',
             'const x = await chatStep.startStream("a").finalText();\nx;',
         ),
+        (
+            'const f = new ChatStepFactory();\nf.newStep({ model: "gtp-5" });',
+            'const f = new ChatStepFactory();\nf.newStep({ model: "gpt-5" });',
+        ),
+        (
+            'const s = chatStep.startStream("hi");\nsetTimeout(s.cancel, 10);\nawait s.done();',
+            'const s = chatStep.startStream("hi");\nsetTimeout(() => s.cancel(), 10);\nawait s.done();',
+        ),
+        (
+            'const s = chatStep.startStream("hi");\nawait s.done();\nawait s.cancel();',
+            'const s = chatStep.startStream("hi");\nawait s.done();',
+        ),
+        (
+            'const s = chatStep.startStream("hi").on("error", () => {});\ns.cancel();\ndone();',
+            'const s = chatStep.startStream("hi").on("error", () => {});\nawait s.cancel();\ndone();',
+        ),
+        ("if (params.x) {\n  done();\n  console.log(1);\n}", "if (params.x) {\n  done();\n}"),
+        (
+            "doubleStep.startWithCallbacks(21, { onResult: (x) => console.log(x), onError(e) { console.error(e.message, e.code); } });",
+            "doubleStep.startStream(21, { onFinal: ({ result: x }) => console.log(x), onError(e) { console.error(e.error, e.code); } });",
+        ),
+        (
+            'const show = console.log;\nchatStep.startWithCallbacks(\n  "hi",\n  { onResult: show, onError: () => {}, onCancel: show },\n  { temperature: 1, },\n);',
+            'const show = console.log;\nchatStep.startStream(\n  "hi",\n  { temperature: 1, onFinal: (event) => show(event.result), onError: () => {}, onInterrupt: () => show() },\n);',
+        ),
+        (
+            "if (true) {\n  const stop = doubleStep.startWithCallbacks(21, { onError() {}, onDone() { console.log(1); } }, params);\n  setTimeout(stop, 10);\n  stop();\n}",
+            'if (true) {\n  const onDone = () => { console.log(1); };\n  const stream = doubleStep.startStream(21, { ...params, onError() {} }).on("final", onDone).on("error", onDone).on("interrupt", onDone);\n  setTimeout(() => void stream.cancel(), 10);\n  stream.cancel();\n}',
+        ),
         ('chatStep.startStream("hi");', 'await chatStep.startStream("hi").finalText();'),
         ('chatStep.startStream("hi").finalText();', 'await chatStep.startStream("hi").finalText();'),
     ],
@@ -218,7 +330,11 @@ async def test_fixed(linter: Linter, before: str, after: str) -> None:
         "function f() { doubleStep.startBlocking(21); }\nf();",
         "const all = doubleStep.startBlocking(21);\nall;",
         "const [x] = doubleStep.startBlocking(21);\nx;",
-        "doubleStep.startWithCallbacks(21, {});",
+        "const callbacks = {};\ndoubleStep.startWithCallbacks(21, callbacks);",
+        "doubleStep.startWithCallbacks(21, { onError: (error) => console.error(error) });",
+        "doubleStep.startWithCallbacks(21, { onError: (error) => console.error(error.stack) });",
+        "const stop = doubleStep.startWithCallbacks(21, {});\nconst all = [stop];\nall;",
+        "const onDone = 1;\nonDone;\ndoubleStep.startWithCallbacks(21, { onDone: () => {} });",
         'new Conversation().addMessage("zzzzzzzz", "hi");',
         'function f() { chatStep.startStream("hi"); }\nf();',
     ],

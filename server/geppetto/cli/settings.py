@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from geppetto.cli.params import UsageError
@@ -68,7 +69,9 @@ def offered_models(folder: Path, provider: str | None, profile: str | None) -> l
     """
     from geppetto.settings.load import load_settings
     from geppetto.steps.chat.factory import create_chat_step
+    from geppetto.steps.chat.offered import keep_offer
     from geppetto.steps.chat.remote import RemoteChatStep
+    from geppetto.steps.services import address_of
 
     settings = load_settings(folder, profile)
     step = create_chat_step(settings.steps, {} if provider is None else {"provider": provider}, folder=folder)
@@ -84,4 +87,10 @@ def offered_models(folder: Path, provider: str | None, profile: str | None) -> l
         finally:
             await step.clients.aclose()
 
-    return asyncio.run(ask())
+    models = asyncio.run(ask())
+    name = settings.steps.chat.provider if provider is None else provider
+    if name in ("openai", "claude", "ollama"):
+        # For editors, which offer these names. Where nothing can be kept, they offer fewer.
+        with suppress(OSError):
+            keep_offer(name, address_of(settings.steps, name), models)
+    return models

@@ -32,11 +32,14 @@ RuleCode: TypeAlias = Literal[
     "image-too-large",
     "unknown-role",
     "unknown-event",
+    "unknown-model",
     "deprecated-call",
     "stream-not-consumed",
     "error-not-observed",
     "floating-promise",
     "embedding-in-loop",
+    "cancel-misuse",
+    "code-after-done",
 ]
 RuleSeverity: TypeAlias = Literal["error", "warning", "information", "hint", "off"]
 

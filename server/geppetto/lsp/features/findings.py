@@ -1,6 +1,7 @@
 """Geppetto's own findings in the protocol's terms."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,18 +12,24 @@ from geppetto.lsp.documents.uris import path_of
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import edits_of, range_of
+from geppetto.lsp.lint.models import KnownModels
 from geppetto.lsp.lint.project import Lint
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import range_json
 from geppetto.lsp.server import WARNING, GeppettoServer
 
+logger = logging.getLogger(__name__)
+
 SOURCE = "geppetto"
-_DEPRECATED_TAG = 2
+_TAGS = {"code-after-done": 1, "deprecated-call": 2}
+"""Of the protocol: unnecessary, which is shown faded, and deprecated, which is shown struck out."""
 
 
 async def findings_in(server: GeppettoServer, document: Document) -> list[Finding]:
     severities = await severities_of(server, document)
-    return await check(document, BackendDefinitions(server.backend), severities)
+    return await check(
+        document, BackendDefinitions(server.backend), severities, lambda: models_of(server, document)
+    )
 
 
 async def severities_of(server: GeppettoServer, document: Document) -> Mapping[str, Severity | None]:
@@ -46,6 +53,17 @@ async def lint_of(server: GeppettoServer, folder: Path) -> Lint:
         return Lint()
 
 
+async def models_of(server: GeppettoServer, document: Document) -> KnownModels:
+    """The models and profiles that a script can name, as far as its settings are right."""
+    path = path_of(document.uri)
+    try:
+        # Reading settings takes imports and files.
+        return await asyncio.to_thread(server.project.models_of, Path(path).parent if path else Path.home())
+    except GeppettoError as error:
+        logger.info("%s", error)  # The user is told where the severities are read.
+        return KnownModels()
+
+
 def diagnostic_json(document: Document, finding: Finding) -> JsonObject:
     rule = finding.rule
     diagnostic: JsonObject = {
@@ -55,8 +73,8 @@ def diagnostic_json(document: Document, finding: Finding) -> JsonObject:
         "source": SOURCE,
         "message": finding.message,
     }
-    if rule.code == "deprecated-call":
-        diagnostic["tags"] = [_DEPRECATED_TAG]
+    if (tag := _TAGS.get(rule.code)) is not None:
+        diagnostic["tags"] = [tag]
     return diagnostic
 
 

@@ -1,7 +1,7 @@
 """All findings of a script: syntax suspects, types confirm."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -9,9 +9,10 @@ from typing import Protocol
 from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.lint import images, names, stream_errors, streams
+from geppetto.lsp.lint import endings, images, models, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
-from geppetto.lsp.lint.rules import Severity
+from geppetto.lsp.lint.models import KnownModels
+from geppetto.lsp.lint.rules import UNKNOWN_MODEL, Severity
 from geppetto.lsp.lint.suppression import is_suppressed
 from geppetto.lsp.lint.tree import Tree, tree_of
 from geppetto.lsp.params import position_json
@@ -57,20 +58,33 @@ class BackendDefinitions:
         return isinstance(uri, str) and path_of(uri) in self._typings
 
 
+async def _nothing_known() -> KnownModels:
+    return KnownModels()
+
+
 async def check(
-    document: Document, definitions: Definitions, severities: Mapping[str, Severity | None]
+    document: Document,
+    definitions: Definitions,
+    severities: Mapping[str, Severity | None],
+    known_models: Callable[[], Awaitable[KnownModels]] = _nothing_known,
 ) -> list[Finding]:
     """The findings in a document, in order, without those that a comment or the settings switch off.
 
     Args:
         severities: by code, where the settings say something; None is off.
+        known_models: asked only if the script names one.
     """
     tree = tree_of(document)
     if tree is None:
         return []
+    found = _suspects(tree, _folder_of(document))
+    if severities.get(UNKNOWN_MODEL.code, UNKNOWN_MODEL.severity) is not None and any(
+        models.model_places(tree)
+    ):
+        found += models.check(tree, await known_models())
     suspected = [
         replace(finding, severity=severities.get(finding.rule.code))
-        for finding in _suspects(tree, _folder_of(document))
+        for finding in found
         if severities.get(finding.rule.code, finding.rule.severity) is not None
         and not is_suppressed(document.text, document.text.position_at(finding.start).line, finding.rule.code)
     ][:_MAX_FINDINGS]
@@ -83,7 +97,13 @@ async def check(
 
 
 def _suspects(tree: Tree, folder: Path | None) -> list[Finding]:
-    return [*images.check(tree, folder), *names.check(tree), *streams.check(tree), *stream_errors.check(tree)]
+    return [
+        *images.check(tree, folder),
+        *names.check(tree),
+        *streams.check(tree),
+        *stream_errors.check(tree),
+        *endings.check(tree),
+    ]
 
 
 def _folder_of(document: Document) -> Path | None:

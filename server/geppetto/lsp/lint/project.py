@@ -1,4 +1,4 @@
-"""What the settings of a folder say about finding fault: `[lint]` in `geppetto.toml`, or its variables."""
+"""What the settings of a folder say: `[lint]` in `geppetto.toml` or its variables, and the models they lead to."""
 
 import os
 from collections.abc import Mapping
@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS
+from geppetto.lsp.lint.models import Chosen, KnownModels
 from geppetto.lsp.lint.rules import SEVERITIES, Severity
 
 if TYPE_CHECKING:
-    from geppetto.settings.models import LintSettings
+    from geppetto.settings.models import LintSettings, ServiceName, StepSettings
+
+_SERVICES: tuple["ServiceName", ...] = ("openai", "claude", "ollama")
+_FRESH_DAYS = 30
+"""A list of models that is older may lack the one that a script names."""
 
 _VARIABLES = ("GEPPETTO_LINT_", "GEPPETTO_PROFILE")
 
@@ -35,6 +40,7 @@ class ProjectSettings:
         self._env = os.environ if env is None else env
         self._by_folder: dict[Path, Lint] = {}
         self._by_file: dict[Path, Lint] = {}
+        self._models: dict[Path, tuple[int, KnownModels]] = {}
         self._complaints: set[str] = set()
 
     def of(self, folder: Path) -> Lint:
@@ -47,6 +53,20 @@ class ProjectSettings:
         if known is None:
             known = self._by_folder[folder] = self._read(folder)
         return known
+
+    def models_of(self, folder: Path) -> KnownModels:
+        """The models that scripts in a folder can name, from the settings and what services have said before.
+
+        Raises:
+            SettingsError: something in the settings is wrong, about whatever it is.
+        """
+        from geppetto.steps.chat.offered import offers_stamp
+
+        stamp = offers_stamp()
+        known = self._models.get(folder)
+        if known is None or known[0] != stamp:
+            known = self._models[folder] = stamp, _known_models(folder, self._env)
+        return known[1]
 
     def known(self, folder: Path) -> Lint | None:
         """The same, if it has been read already."""
@@ -62,6 +82,7 @@ class ProjectSettings:
     def forget(self) -> None:
         self._by_folder.clear()
         self._by_file.clear()
+        self._models.clear()
         self._complaints.clear()
 
     def _read(self, folder: Path) -> Lint:
@@ -87,3 +108,32 @@ def _lint(settings: "LintSettings") -> Lint:
     return Lint(
         settings.file_patterns, {code: SEVERITIES[severity] for code, severity in settings.rules.items()}
     )
+
+
+def _known_models(folder: Path, env: Mapping[str, str]) -> KnownModels:
+    from geppetto.settings.load import load_settings
+    from geppetto.steps.chat.offered import kept_offer
+    from geppetto.steps.chat.pricing import built_in_prices
+    from geppetto.steps.services import address_of
+
+    plain = load_settings(folder, env=env)
+    by_profile: dict[str | None, StepSettings] = {None: plain.steps}
+    by_profile |= {name: load_settings(folder, name, env=env).steps for name in plain.profiles}
+    profiles: dict[str | None, Chosen] = {}
+    names: dict[str, dict[str, None]] = {}
+    for profile, steps in by_profile.items():
+        if steps.chat.model is not None:
+            names.setdefault(steps.chat.provider, {})[steps.chat.model] = None
+        complete: dict[str, frozenset[str]] = {}
+        for service in _SERVICES:
+            offer = kept_offer(service, address_of(steps, service))
+            if offer is None:
+                continue
+            names.setdefault(service, {}).update(dict.fromkeys(offer.models))
+            if getattr(steps, service).base_url is None and offer.days <= _FRESH_DAYS:
+                complete[service] = frozenset(offer.models)
+        profiles[profile] = Chosen(steps.chat.provider, complete)
+        names.setdefault("", {}).update(dict.fromkeys(steps.prices.by_model))
+    for model in built_in_prices():
+        names.setdefault("claude" if model.startswith("claude") else "openai", {})[model] = None
+    return KnownModels(profiles, {service: tuple(heard) for service, heard in names.items()})

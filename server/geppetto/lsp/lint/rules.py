@@ -42,6 +42,7 @@ IMAGE_UNSUPPORTED = Rule("image-unsupported", Severity.ERROR, "An image is not P
 IMAGE_TOO_LARGE = Rule("image-too-large", Severity.ERROR, "An image is larger than 20 MiB")
 UNKNOWN_ROLE = Rule("unknown-role", Severity.ERROR, "A message has a role that does not exist")
 UNKNOWN_EVENT = Rule("unknown-event", Severity.ERROR, "A handler waits for an event that does not exist")
+UNKNOWN_MODEL = Rule("unknown-model", Severity.WARNING, "A model is not among those of its provider")
 DEPRECATED_CALL = Rule(
     "deprecated-call", Severity.WARNING, "A way to run a step that startStream has replaced"
 )
@@ -53,6 +54,8 @@ FLOATING_PROMISE = Rule("floating-promise", Severity.WARNING, "Nobody waits for 
 EMBEDDING_IN_LOOP = Rule(
     "embedding-in-loop", Severity.INFORMATION, "Embeddings one by one where a batch would do"
 )
+CANCEL_MISUSE = Rule("cancel-misuse", Severity.WARNING, "A cancel that does not do what it seems to")
+CODE_AFTER_DONE = Rule("code-after-done", Severity.WARNING, "Code after done(), when the run has ended")
 
 RULES = {
     rule.code: rule
@@ -62,10 +65,13 @@ RULES = {
         IMAGE_TOO_LARGE,
         UNKNOWN_ROLE,
         UNKNOWN_EVENT,
+        UNKNOWN_MODEL,
         DEPRECATED_CALL,
         STREAM_NOT_CONSUMED,
         ERROR_NOT_OBSERVED,
         FLOATING_PROMISE,
         EMBEDDING_IN_LOOP,
+        CANCEL_MISUSE,
+        CODE_AFTER_DONE,
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.migrations import migrations
 from geppetto.lsp.lint.rules import (
     DEPRECATED_CALL,
     EMBEDDING_IN_LOOP,
@@ -15,8 +16,7 @@ from geppetto.lsp.lint.tree import Call, Tree, can_await, end_of, is_in_loop, st
 
 _STARTS = ("startStream", "startStreamAsync")
 _DEPRECATED = ("startAsync", "startBlocking", "startWithCallbacks")
-_PROMISES = ("finalText", "done", "generateEmbeddingAsync", "startAsync")
-_MAKE_TEXT = ("chatStep", "echoStep")
+_PROMISES = ("finalText", "done", "addAnswer", "generateEmbeddingAsync", "startAsync")
 _TYPESCRIPT_DEPRECATED = frozenset({6385, 6386, 6387})
 
 
@@ -111,33 +111,6 @@ def _deprecated(tree: Tree, call: Call) -> Iterator[Finding]:
         end_of(call.method),
         message,
         start_of(call.method),
-        tuple(_migrations(tree, call)),
+        tuple(migrations(tree, call)),
         _TYPESCRIPT_DEPRECATED,
     )
-
-
-def _migrations(tree: Tree, call: Call) -> Iterator[Fix]:
-    """Only where the new call does the same: the result left alone, or `[text] = …` of a step that makes text."""
-    if call.name == "startWithCallbacks" or not call.arguments:
-        return
-    whole, parent = call.node, call.node.parent
-    if call.name == "startAsync":
-        if parent is None or parent.type != "await_expression":
-            return
-        whole, parent = parent, parent.parent
-    elif not can_await(call.node):
-        return
-    if parent is None:
-        return
-    start, end = start_of(whole), end_of(call.node)
-    renamed = Replacement(start_of(call.method), end_of(call.method), "startStream")
-    awaited = () if call.name == "startAsync" else (Replacement(start, start, "await "),)
-    title = "Use startStream"
-    if parent.type == "expression_statement":
-        yield Fix(title, (*awaited, renamed, Replacement(end, end, ".done()")), is_safe=True)
-    elif parent.type == "variable_declarator" and tree.text_of(call.receiver) in _MAKE_TEXT:
-        pattern = parent.child_by_field_name("name")
-        names = pattern.named_children if pattern is not None and pattern.type == "array_pattern" else []
-        if pattern is not None and len(names) == 1 and names[0].type == "identifier":
-            name = Replacement(start_of(pattern), end_of(pattern), tree.text_of(names[0]))
-            yield Fix(title, (name, *awaited, renamed, Replacement(end, end, ".finalText()")), is_safe=True)

@@ -46,7 +46,13 @@ class Tree:
 
         self._bytes = text.encode("utf-16-le", "surrogatepass")
         self.root = parse(text, "typescript" if is_typescript else "javascript")
-        self.calls = [call for node in walk(self.root) if (call := self._call(node)) is not None]
+        self.calls: list[Call] = []
+        self._places: dict[str, list[Node]] = {}
+        for node in walk(self.root):
+            if (call := self.call(node)) is not None:
+                self.calls.append(call)
+            elif node.type in ("identifier", "shorthand_property_identifier"):
+                self._places.setdefault(self.text_of(node), []).append(node)
 
     def text_of(self, node: Node) -> str:
         return self.text(node.start_byte // 2, node.end_byte // 2)
@@ -71,15 +77,10 @@ class Tree:
 
     def places_of(self, name: str) -> list[Node]:
         """Wherever a name stands as one, its declaration first."""
-        from geppetto.runtime.syntax import walk
+        return self._places.get(name, [])
 
-        return [
-            node
-            for node in walk(self.root)
-            if node.type in ("identifier", "shorthand_property_identifier") and self.text_of(node) == name
-        ]
-
-    def _call(self, node: Node) -> Call | None:
+    def call(self, node: Node) -> Call | None:
+        """The call of a method that a node is, if it is one."""
         if node.type != "call_expression":
             return None
         function = node.child_by_field_name("function")
@@ -99,6 +100,35 @@ def tree_of(document: Document) -> Tree | None:
     if len(document.text) > MAX_UNITS:
         return None
     return Tree(str(document.text), is_typescript=document.is_typescript)
+
+
+def members(tree: Tree, literal: Node) -> dict[str, Node] | None:
+    """The members of an object literal by name; None if not all of their names are written out."""
+    found: dict[str, Node] = {}
+    for member in literal.named_children:
+        if member.type == "comment":
+            continue
+        key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
+        if member.type == "spread_element" or key.type == "computed_property_name":
+            return None
+        found[tree.text_of(key).strip("\"'")] = member
+    return found
+
+
+def constant(tree: Tree, name: str) -> Node | None:
+    """The value of the only thing of that name, if it is declared by `const`."""
+    declarations = [
+        place.parent
+        for place in tree.places_of(name)
+        if place.parent is not None and place.parent.child_by_field_name("name") == place
+    ]
+    if len(declarations) != 1 or declarations[0].type != "variable_declarator":
+        return None
+    statement = declarations[0].parent
+    kind = None if statement is None else statement.child_by_field_name("kind")
+    if kind is None or tree.text_of(kind) != "const":
+        return None
+    return declarations[0].child_by_field_name("value")
 
 
 def start_of(node: Node) -> int:

@@ -64,7 +64,7 @@ class Prices:
 
     def of(self, model: str) -> Price | None:
         """The price of a model: by its name, without the version at its end, without the vendor before a slash."""
-        names = [model, _VERSION.sub("", model)]
+        names = [model, without_version(model)]
         names += [name.rpartition("/")[2] for name in names]
         for name in names:
             if name in self._prices:
@@ -75,6 +75,11 @@ class Prices:
         """US dollars for one request, None if the price is not known."""
         price = self.of(model)
         return None if price is None else price.cost(tokens)
+
+
+def without_version(model: str) -> str:
+    """A model's name without the date, or the `latest`, at its end."""
+    return _VERSION.sub("", model)
 
 
 @cache

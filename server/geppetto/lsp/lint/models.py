@@ -1,0 +1,165 @@
+"""Names of models: which are known, and which a script gives that its provider does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.rules import UNKNOWN_MODEL
+from geppetto.lsp.lint.tree import Tree, constant, end_of, members, start_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+FACTORY = "ChatStepFactory"
+TAKE_OPTIONS = (
+    "newStep", "startStream", "startStreamAsync", "startAsync", "startBlocking", "startWithCallbacks", "runWithEvents",
+)  # fmt: skip
+_FINE_TUNED = "ft:"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What one profile makes of a script's chat.
+
+    Attributes:
+        provider: who answers, unless the script says otherwise.
+        complete: by provider, everything that it offers. Only of services at their vendors' own addresses: what
+            stands at another may answer to any name.
+    """
+
+    provider: str = "echo"
+    complete: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModels:
+    """The models that are known without asking anybody.
+
+    Attributes:
+        profiles: by name; None is no profile, or the one that the settings choose.
+        names: by provider, every name that was heard of. Under "" those whose provider is anybody's guess.
+    """
+
+    profiles: Mapping[str | None, Chosen] = field(default_factory=lambda: {None: Chosen()})
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    def offered(self, place: ModelPlace) -> frozenset[str] | None:
+        """The names that are right at a place; None if that cannot be told.
+
+        A script that names no profile may be run with any, so what is not true of all of them is not told.
+        """
+        possible = [self.profiles[place.profile]] if place.profile in self.profiles else []
+        if place.profile is None:
+            possible += [chosen for name, chosen in self.profiles.items() if name is not None]
+        if not possible:
+            return None
+        provider = place.provider or possible[0].provider
+        if any(provider not in chosen.complete for chosen in possible):
+            return None
+        heard = (
+            self.names.values()
+            if place.provider is None
+            else (self.names.get(provider, ()), self.names.get("", ()))
+        )
+        return possible[0].complete[provider].union(*heard)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """A string that names a model.
+
+    Attributes:
+        provider, profile: that the script says beside it.
+    """
+
+    node: Node
+    name: str
+    provider: str | None
+    profile: str | None
+    probe: int
+
+
+def model_places(tree: Tree) -> Iterator[ModelPlace]:
+    """The models in the options of calls, where the script leaves no doubt about their provider."""
+    from geppetto.runtime.syntax import walk
+
+    for node in walk(tree.root):
+        if node.type == "object" and node.parent is not None and node.parent.type == "arguments":
+            yield from _place(tree, node, node.parent.parent)
+
+
+def check(tree: Tree, known: KnownModels) -> Iterator[Finding]:
+    for place in model_places(tree):
+        offered = known.offered(place)
+        if offered is None or _is_among(place.name, offered):
+            continue
+        near = get_close_matches(place.name, offered, n=3, cutoff=0.6)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        who = place.provider or "the provider"
+        message = f'{who} has not listed a model "{place.name}".{hint} If it is new, `geppetto models` asks for the list again.'
+        inside = start_of(place.node) + 1, end_of(place.node) - 1
+        fixes = tuple(Fix(f'Change it to "{name}"', (Replacement(*inside, name),)) for name in near)
+        yield Finding(UNKNOWN_MODEL, start_of(place.node), end_of(place.node), message, place.probe, fixes)
+
+
+def _place(tree: Tree, options: Node, call: Node | None) -> Iterator[ModelPlace]:
+    given = members(tree, options)
+    if call is None or given is None or "model" not in given or "script" in given:
+        return
+    node = given["model"].child_by_field_name("value")
+    name = None if node is None else tree.string(node)
+    said = {key: _said(tree, given[key]) for key in ("provider", "profile") if key in given}
+    if node is None or not name or None in said.values():
+        return
+    called = _called(tree, call)
+    if called is None:
+        return
+    probe, is_plain = called
+    provider = said.get("provider")
+    if provider is not None or is_plain:
+        yield ModelPlace(node, name, provider, said.get("profile"), start_of(probe))
+
+
+def _called(tree: Tree, call: Node) -> tuple[Node, bool] | None:
+    """The name to ask about, and whether the settings alone decide about the provider."""
+    if call.type == "new_expression":
+        constructor = call.child_by_field_name("constructor")
+        if constructor is not None and tree.text_of(constructor) == FACTORY:
+            return constructor, True
+        return None
+    function = call.child_by_field_name("function")
+    if call.type != "call_expression" or function is None or function.type != "member_expression":
+        return None
+    receiver, method = function.child_by_field_name("object"), function.child_by_field_name("property")
+    if receiver is None or method is None or tree.text_of(method) not in TAKE_OPTIONS:
+        return None
+    if receiver.type == "identifier" and tree.text_of(receiver) != "chatStep":
+        receiver = constant(tree, tree.text_of(receiver)) or receiver
+    if receiver.type == "identifier":
+        return method, tree.text_of(receiver) == "chatStep" and constant(tree, "chatStep") is None
+    return method, _is_bare_factory(tree, receiver)
+
+
+def _is_bare_factory(tree: Tree, node: Node) -> bool:
+    constructor, arguments = node.child_by_field_name("constructor"), node.child_by_field_name("arguments")
+    if node.type != "new_expression" or constructor is None or tree.text_of(constructor) != FACTORY:
+        return False
+    return arguments is None or not arguments.named_children
+
+
+def _said(tree: Tree, member: Node) -> str | None:
+    value = member.child_by_field_name("value")
+    return None if value is None else tree.string(value)
+
+
+def _is_among(model: str, offered: frozenset[str]) -> bool:
+    from geppetto.steps.chat.pricing import without_version
+
+    if model.startswith(_FINE_TUNED) or model in offered or f"{model}:latest" in offered:
+        return True
+    family = without_version(model)
+    return family in offered or any(without_version(name) == model for name in offered)
