@@ -78,6 +78,11 @@ class Transport(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    @property
+    def connected(self) -> bool:
+        """Whether the bus was there when it was last heard of."""
+        ...
+
     async def publish(self, topic: str, *messages: Message) -> None:
         """Hand messages to the topic, in order.
 

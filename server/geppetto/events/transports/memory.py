@@ -61,6 +61,10 @@ class MemoryTransport:
             )
         return MemorySubscription(self, topic)
 
+    @property
+    def connected(self) -> bool:
+        return not self._closed
+
     async def close(self) -> None:
         self._closed = True
         for subscription in [each for topic in self._topics.values() for each in topic]:
