@@ -1,4 +1,4 @@
-"""Reads `--param`, `--params-file` and the sizes and numbers of limits."""
+"""Reads `--param`, `--params-file` and the sizes and numbers of limits; shows what params a script declares."""
 
 import json
 import re
@@ -49,6 +49,31 @@ def read_params(assignments: Iterable[str], file: Path | None = None) -> JsonObj
         else:
             params[match["name"]] = match["value"]
     return params
+
+
+def list_params(script: Path) -> str:
+    """What a script says of itself and its params, for a person.
+
+    Raises:
+        GeppettoError: it cannot be read, or its header cannot be understood.
+    """
+    from geppetto.runs.header import read_header
+    from geppetto.runtime.modules import read_source
+
+    header = read_header(read_source(script).text)
+    if not header.params:
+        return f"{script} declares no params; it takes any."
+    lines = [header.description] if header.description else []
+    width = max(len(param.name) for param in header.params)
+    for param in header.params:
+        default = (
+            "" if param.default is None else f", {json.dumps(param.default, ensure_ascii=False)} unless given"
+        )
+        needed = "required" if param.is_required else f"optional{default}"
+        lines.append(f"  {param.name:<{width}}  {param.description}".rstrip())
+        lines.append(f"  {'':<{width}}  ({param.type.label}, {needed})")
+    example = next((param.name for param in header.params if param.is_required), header.params[0].name)
+    return "\n".join([*lines, "", f"geppetto run {script} -p {example}=…"])
 
 
 def read_limits(options: Mapping[str, str | None]) -> dict[str, float | None]:

@@ -31,6 +31,9 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Params from a JSON, YAML or TOML file; --param is stronger."),
     ] = None,
+    list_params: Annotated[
+        bool, typer.Option("--list-params", help="Show the params that the script declares, and end.")
+    ] = False,
     profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
     root: Annotated[
         Path | None,
@@ -154,6 +157,11 @@ def run(
     """
     from geppetto.cli.params import UsageError, read_limits, read_params
 
+    if list_params:
+        from geppetto.cli.params import list_params as listed
+
+        typer.echo(listed(Path(script)))
+        return
     if record is not None and replay is not None:
         raise UsageError("--record and --replay exclude each other.")
     limits = read_limits(

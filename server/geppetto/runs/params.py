@@ -81,16 +81,19 @@ def bind(script: str, header: Header, given: Mapping[str, JsonValue]) -> JsonObj
     """What a script reads as its params: what it is given, as declared, and its defaults.
 
     A text that is given for something else is read as that: ``"3"`` as a number, ``"yes"`` as a boolean, a
-    list or an object from its JSON. What is not declared stays as it is.
+    list or an object from its JSON. A script that declares nothing takes everything.
 
     Args:
         script: its name, for the message.
 
     Raises:
-        ParamsError: something is missing or of another type; the message names all of it.
+        ParamsError: something is missing, of another type or not declared; the message names all of it.
     """
-    values: JsonObject = dict(given)
-    problems: list[str] = []
+    if not header.params:
+        return dict(given)
+    declared = {param.name for param in header.params}
+    problems = [_undeclared(name, declared) for name in given if name not in declared]
+    values: JsonObject = {}
     for param in header.params:
         if param.name in given:
             try:
@@ -107,18 +110,11 @@ def bind(script: str, header: Header, given: Mapping[str, JsonValue]) -> JsonObj
     return values
 
 
-def refuse_undeclared(script: str, header: Header, names: Iterable[str]) -> None:
-    """To be called with names that a person has typed: of a script that declares params, others are mistakes.
-
-    Raises:
-        ParamsError: a name is not declared.
-    """
-    declared = [param.name for param in header.params]
-    for name in names if declared else ():
-        if name not in declared:
-            near = get_close_matches(name, declared, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(declared)}."
-            raise ParamsError(f"{script} has no param {name}.", hint=hint)
+def _undeclared(name: str, declared: Iterable[str]) -> str:
+    near = get_close_matches(name, declared, n=1)
+    return f"{name} is not declared; " + (
+        f"did you mean {near[0]}?" if near else "the script takes no such param"
+    )
 
 
 def fit(of_type: ParamType, value: JsonValue) -> JsonValue:
