@@ -126,8 +126,8 @@ def test_directives_stay_and_neighbours_stay_apart() -> None:
     assert only('"use strict"\nlet a\nlet b = 1\nunused();\n(b)', 40, 40, "javascript") == (
         '"use strict"\n;    \nlet b = 1\n;        \n(b)'
     )
-    left = only("let b = 1\nunused()\n`${b}`", 22, 22, "javascript")
-    assert left == "let b = 1\n;       \n`${b}`", "and not a call of 1 with a template"
+    left = only("let b = 1\nunused();\n`${b}`", 23, 23, "javascript")
+    assert left == "let b = 1\n;        \n`${b}`", "and not a call of 1 with a template"
 
 
 def test_what_cannot_be_told_apart_is_refused() -> None:
