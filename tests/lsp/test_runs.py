@@ -265,6 +265,21 @@ async def test_output_stands_at_the_call_and_follows_edits(client: Any, uri: str
     assert await hints() == []
 
 
+async def test_a_client_that_draws_runs_itself_gets_their_events_alone(
+    connect: Connect, workspace: Path, uri: str
+) -> None:
+    client = await connect()
+    await client.initialize(workspace, capabilities={**ABLE, "experimental": {"geppettoRuns": True}})
+    client.open(uri, STREAM)
+    answer = await client.ask("workspace/executeCommand", {"command": "geppetto.run", "arguments": [uri]})
+    await ended(client, answer["runId"])
+    span = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
+    hints = await client.ask("textDocument/inlayHint", {"textDocument": {"uri": uri}, "range": span})
+    assert "one two three" not in str(hints)
+    drawn = ("workspace/inlayHint/refresh", "window/workDoneProgress/create", "window/logMessage")
+    assert [method for method in drawn if client.told_of(method)] == []
+
+
 async def test_the_server_answers_while_a_run_floods(client: Any, uri: str) -> None:
     client.open(uri, "const conversation = new Conversation();\nconversation.\n")
     run_id = await run(client, text=FLOOD)

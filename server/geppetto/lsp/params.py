@@ -88,3 +88,8 @@ def capability(capabilities: JsonValue, path: str) -> JsonValue:
             return None
         capabilities = capabilities.get(key)
     return capabilities
+
+
+def shows_runs(capabilities: JsonObject) -> bool:
+    """Whether the client draws runs itself, from their events."""
+    return capability(capabilities, "experimental.geppettoRuns") is True

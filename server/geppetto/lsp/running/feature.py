@@ -12,7 +12,7 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Edit, Range
 from geppetto.lsp.errors import InvalidParams
 from geppetto.lsp.features.passthrough import Passed, pass_on
-from geppetto.lsp.params import as_position, as_range, as_string
+from geppetto.lsp.params import as_position, as_range, as_string, shows_runs
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.running import inline
 from geppetto.lsp.server import GeppettoServer
@@ -160,7 +160,7 @@ class Running:
             return None
         theirs = pass_on(self._server, _HINTS, params, document)
         run = self._shown(document)
-        if run is None:
+        if run is None or shows_runs(self._server.client):
             return theirs
         asked = document.text.clamp_range(as_range(params.get("range")))
         return self._with_hints(list(inline.hints(run, document.text, asked)), theirs)

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from geppetto.json_value import JsonObject
-from geppetto.lsp.params import capability
+from geppetto.lsp.params import capability, shows_runs
 from geppetto.lsp.running.run import EditorRun
 from geppetto.lsp.server import GeppettoServer
 
@@ -19,11 +19,11 @@ async def show_progress(server: GeppettoServer, run: EditorRun, token: str | int
     """Begins, reports until the run ends, and ends.
 
     Args:
-        token: the client's; None to ask for one, if the client can be asked.
+        token: the client's; None to ask for one, if the client can be asked and does not show runs itself.
     """
     rpc = server.rpc
     if token is None:
-        if capability(server.client, "window.workDoneProgress") is not True:
+        if shows_runs(server.client) or capability(server.client, "window.workDoneProgress") is not True:
             return
         token = run.token  # a string: not every client takes numbers
         await rpc.ask("window/workDoneProgress/create", {"token": token}, seconds=30)

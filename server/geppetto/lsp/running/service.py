@@ -12,7 +12,7 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Edit
 from geppetto.lsp.documents.uris import uri_of
 from geppetto.lsp.errors import REQUEST_FAILED, ResponseError
-from geppetto.lsp.params import capability
+from geppetto.lsp.params import shows_runs
 from geppetto.lsp.running.log import log_messages
 from geppetto.lsp.running.messages import RunParams
 from geppetto.lsp.running.problems import diagnostics
@@ -109,7 +109,7 @@ class EditorRuns:
         """Takes what runs have left in the text away."""
         for run in runs:
             run.is_cleared = True
-        self._hints.soon()
+        self._refresh_hints()
         self._lenses.soon()
         self._server.refresh_diagnostics()
 
@@ -135,13 +135,13 @@ class EditorRuns:
     def _follow(
         self, handle: RunHandle, uri: str | None, token: str | int | None, *, by_command: bool
     ) -> EditorRun:
-        tells_events = not by_command or capability(self._server.client, "experimental.geppettoRuns") is True
+        tells_events = not by_command or shows_runs(self._server.client)
         had_problems = uri is not None and (shown := self.shown(uri)) is not None and shown.has_failed
         run = self._runs[handle.id] = EditorRun(handle, uri, tells_events=tells_events)
         self._server.rpc.run_beside(self._tell(run), "telling of a run")
         self._server.rpc.run_beside(show_progress(self._server, run, token), "a run's progress")
         self._lenses.soon()
-        self._hints.soon()
+        self._refresh_hints()
         if had_problems:
             self._server.refresh_diagnostics()
         return run
@@ -153,7 +153,7 @@ class EditorRuns:
         async for event in run.handle.events():
             params, shows = run.take(event)
             if shows:
-                self._hints.soon()
+                self._refresh_hints()
             if run.tells_events:
                 rpc.tell("geppetto/runEvent", params)
             else:
@@ -169,6 +169,10 @@ class EditorRuns:
         self._lenses.soon()
         if run.has_failed:
             self._server.refresh_diagnostics()
+
+    def _refresh_hints(self) -> None:
+        if not shows_runs(self._server.client):
+            self._hints.soon()
 
     def _forget(self) -> None:
         ended = [run.id for run in self if run.ended.is_set()]
