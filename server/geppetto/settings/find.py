@@ -17,8 +17,9 @@ VENDOR_VARIABLES: Mapping[str, str] = {
     "ANTHROPIC_API_KEY": "claude.api_key",
     "ANTHROPIC_BASE_URL": "claude.base_url",
     "OLLAMA_HOST": "ollama.base_url",
+    "GEPPETTO_BUS": "bus.url",
 }
-"""The vendors' own environment variables, and the setting that each one is."""
+"""Environment variables with names of their own, most of them the vendors', and the setting that each one is."""
 
 
 def find_config_files(folder: Path) -> list[Path]:

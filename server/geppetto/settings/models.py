@@ -78,6 +78,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _bus(value: SecretStr) -> SecretStr:
+    """The address of a bus; it may hold a password, so it is shown nowhere."""
+    if not value.get_secret_value().startswith(("nats://", "tls://", "redis://", "rediss://")):
+        raise PydanticCustomError("bus", "should be the address of a bus, such as nats://localhost:4222")
+    return value
+
+
 def _file_pattern(value: str) -> str:
     if not value.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")) or set(value) & set("/\\[]{}"):
         raise PydanticCustomError(
@@ -212,6 +219,15 @@ class LintSettings(Section):
     )
 
 
+class BusSettings(Section):
+    """Where runs are done, when not on this machine."""
+
+    url: Annotated[SecretStr, BeforeValidator(_key), AfterValidator(_bus)] | None = Field(
+        default=None,
+        description="The bus whose workers do the runs: nats://host:4222 or redis://host:6379/0.",
+    )
+
+
 class PriceSettings(Section):
     """What a model costs, in US dollars for a million tokens."""
 
@@ -282,6 +298,7 @@ class StepSettings(Section):
     retries: RetriesSettings = RetriesSettings()
     prices: PricesSettings = PricesSettings()
     lint: LintSettings = LintSettings()
+    bus: BusSettings = BusSettings()
     openai: ServiceSettings = ServiceSettings()
     claude: ServiceSettings = ServiceSettings()
     ollama: ServiceSettings = ServiceSettings()
