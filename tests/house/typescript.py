@@ -29,6 +29,7 @@ READ: Sequence[type[BaseModel]] = (
     messages.RunList,
     messages.RunOutput,
     messages.DeclaredParams,
+    messages.Profiles,
 )
 """What clients read: every field is there, unless its model leaves it out."""
 
@@ -36,6 +37,7 @@ WRITTEN: Sequence[type[BaseModel]] = (
     protocol.RunRequest,
     messages.RunParams,
     messages.DeclaringScript,
+    messages.AskedProfiles,
 )
 """What clients write: a field with a default may be left out."""
 

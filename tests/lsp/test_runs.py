@@ -265,6 +265,18 @@ async def test_output_stands_at_the_call_and_follows_edits(client: Any, uri: str
     assert await hints() == []
 
 
+async def test_profiles_of_a_script_can_be_asked_for(client: Any, workspace: Path, uri: str) -> None:
+    (workspace / "geppetto.toml").write_text(
+        "[profiles.fast.chat]\nmodel = 'small'\n[profiles.careful.chat]\n"
+    )
+    for params in ({"uri": uri}, {}):
+        answer = await client.ask("geppetto/profiles", params)
+        assert answer == {"profiles": ["careful", "fast"], "chosen": None}
+    (workspace / "geppetto.toml").write_text("[profiles.fast.chat]\nmodell = 'small'\n")
+    refused = await client.answer(client.begin("geppetto/profiles", {"uri": uri}))
+    assert refused["error"]["code"] == -32803 and "modell" in refused["error"]["message"]
+
+
 async def test_a_client_that_draws_runs_itself_gets_their_events_alone(
     connect: Connect, workspace: Path, uri: str
 ) -> None:

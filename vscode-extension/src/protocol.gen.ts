@@ -2,6 +2,12 @@
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
+/** `geppetto/profiles`. */
+export interface AskedProfiles {
+  /** the script; without it the workspace's first folder counts. */
+  readonly uri?: string | null;
+}
+
 /** Some lines of a source around a place. */
 export interface CodeLines {
   readonly firstLine: number;
@@ -135,6 +141,14 @@ export interface PartialEvent {
   readonly meta: EventMetadata;
   readonly step: StepMetadata;
   readonly delta: string;
+}
+
+/** The answer to `geppetto/profiles`. */
+export interface Profiles {
+  /** of the settings that hold for the script. */
+  readonly profiles: readonly string[];
+  /** the one that the settings choose themselves, if nobody else does. */
+  readonly chosen: string | null;
 }
 
 /** The run waits until others have ended; `ahead` of it are that many that wait too. */

@@ -35,6 +35,7 @@ _IDLE_SECONDS = 1.0
 def register(server: GeppettoServer) -> None:
     running = Running(server)
     server.on("geppetto/params", running.params)
+    server.on("geppetto/profiles", running.profiles)
     server.on("geppetto/run", running.run)
     server.on("geppetto/cancelRun", running.cancel)
     server.on("geppetto/listRuns", running.list_runs)
@@ -70,6 +71,13 @@ class Running:
         header = target_of(self._server, asked.uri, asked.text).header()
         declared = tuple(map(DeclaredParam.of, header.params))
         return DeclaredParams(description=header.description, params=declared).model_dump(mode="json")
+
+    async def profiles(self, params: JsonObject) -> JsonValue:
+        from geppetto.lsp.running.messages import AskedProfiles
+        from geppetto.lsp.running.profiles import profiles_for
+
+        asked = _parsed(AskedProfiles, params)
+        return (await profiles_for(self._server, asked.uri)).model_dump(mode="json")
 
     def run(self, params: JsonObject) -> Answer:
         return self._start(params, by_command=False)

@@ -113,6 +113,28 @@ class DeclaredParams(Wire):
     params: tuple[DeclaredParam, ...] = ()
 
 
+class AskedProfiles(Wire):
+    """`geppetto/profiles`.
+
+    Attributes:
+        uri: the script; without it the workspace's first folder counts.
+    """
+
+    uri: str | None = None
+
+
+class Profiles(Wire):
+    """The answer to `geppetto/profiles`.
+
+    Attributes:
+        profiles: of the settings that hold for the script.
+        chosen: the one that the settings choose themselves, if nobody else does.
+    """
+
+    profiles: tuple[str, ...]
+    chosen: str | None
+
+
 class RunStarted(Wire):
     """The answer to `geppetto/run`."""
 

@@ -35,26 +35,44 @@ def diagnostics(
         drift: how the text has changed since it was run.
         client: its capabilities.
     """
+    spans = ((error, _span(error, document.text, path, drift)) for error in errors)
+    return [_diagnostic(error, span, client) for error, span in spans if span is not None]
+
+
+def diagnostics_elsewhere(
+    errors: Sequence[RunError], path: str, client: JsonObject
+) -> dict[str, list[JsonValue]]:
+    """Those of the files that a script imports, by their paths."""
+    found: dict[str, list[JsonValue]] = {}
+    for error in errors:
+        if error.place is None or same_file(error.place.file, path) or not os.path.isabs(error.place.file):
+            continue
+        start = _position(error.place)
+        line = ""
+        if error.code_frame is not None:
+            number = error.place.line - error.code_frame.first_line
+            if 0 <= number < len(error.code_frame.lines):
+                line = error.code_frame.lines[number]
+        span = Range(start, Position(start.line, start.character + _width(line, start)))
+        found.setdefault(error.place.file, []).append(_diagnostic(error, span, client))
+    return found
+
+
+def _diagnostic(error: RunError, span: Range, client: JsonObject) -> JsonObject:
     related = (
         capability(client, "textDocument.publishDiagnostics.relatedInformation") is True
         or capability(client, "textDocument.diagnostic.relatedInformation") is True
     )
-    found: list[JsonValue] = []
-    for error in errors:
-        span = _span(error, document.text, path, drift)
-        if span is None:
-            continue
-        diagnostic: JsonObject = {
-            "range": range_json(span),
-            "severity": _ERROR,
-            "code": error.code or "run-error",
-            "source": SOURCE,
-            "message": message_of(error),
-        }
-        if related and (information := list(_related(error))):
-            diagnostic["relatedInformation"] = information
-        found.append(diagnostic)
-    return found
+    diagnostic: JsonObject = {
+        "range": range_json(span),
+        "severity": _ERROR,
+        "code": error.code or "run-error",
+        "source": SOURCE,
+        "message": message_of(error),
+    }
+    if related and (information := list(_related(error))):
+        diagnostic["relatedInformation"] = information
+    return diagnostic
 
 
 def message_of(error: RunError) -> str:
@@ -74,10 +92,14 @@ def _span(error: RunError, text: Text, path: str, drift: Drift) -> Range | None:
     if start is None:
         return None
     start = text.clamp(start)
-    line = text.line(start.line).encode("utf-16-le")
-    word = _WORD.match(line[2 * start.character :].decode("utf-16-le", "replace"))
-    width = len(word[0].encode("utf-16-le")) // 2 if word else 1
+    width = _width(text.line(start.line), start)
     return text.clamp_range(Range(start, Position(start.line, start.character + width)))
+
+
+def _width(line: str, start: Position) -> int:
+    """Of the word that starts there."""
+    word = _WORD.match(line.encode("utf-16-le")[2 * start.character :].decode("utf-16-le", "replace"))
+    return len(word[0].encode("utf-16-le")) // 2 if word else 1
 
 
 def _related(error: RunError) -> Iterator[JsonValue]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from geppetto.json_value import JsonObject
 from geppetto.lsp.documents.scripts import name_of
+from geppetto.lsp.documents.text import Edit, Text
 from geppetto.lsp.running.drift import Drift
 from geppetto.lsp.running.messages import RunInfo
 from geppetto.lsp.running.outputs import Outputs
@@ -28,15 +30,17 @@ class EditorRun:
         uri: the script's; None for a text without one.
         tells_events: whether the client is told every event; otherwise it gets log messages.
         drift: how the script's text has changed since it was run.
+        text: the script's as it was last seen in the editor, or when it was run.
         tail: the end of what was said.
         ended: set after the client was told of the end.
         is_cleared: whether the user wants no more of it in the text.
         is_stale: whether the text was edited after the end.
     """
 
-    def __init__(self, handle: RunHandle, uri: str | None, *, tells_events: bool) -> None:
+    def __init__(self, handle: RunHandle, uri: str | None, text: Text | None, *, tells_events: bool) -> None:
         self.handle = handle
         self.uri = uri
+        self.text = text
         self.tells_events = tells_events
         self.drift = Drift()
         self.outputs = Outputs(lambda file: same_file(file, handle.request.path))
@@ -86,6 +90,19 @@ class EditorRun:
             case _:
                 self._keep(params, len(str(fields)))
         return params, self.outputs.take(event)
+
+    def edited(self, edits: Sequence[Edit], text: Text) -> None:
+        """The script was changed in the editor; what it is now."""
+        self.drift.edit(edits)
+        self.text = text
+        self.is_stale = self.handle.end is not None
+
+    def opened(self, text: Text) -> None:
+        """The script is in the editor (again): as it was last seen, or another one."""
+        if self.text is None or str(text) != str(self.text):
+            self.drift.edit(None)
+            self.is_stale = True
+        self.text = text
 
     def told(self) -> tuple[list[JsonObject], bool]:
         """What is kept of the notifications so far, and whether that is all of them."""

@@ -74,7 +74,7 @@ def target_of(server: GeppettoServer, uri: str | None, text: str | None) -> Targ
             missing = "a uri or a text" if uri is None else f"an open document instead of {uri}"
             raise InvalidParams(f"There is no script here: this needs {missing}")
         suffix = ".ts" if document is not None and document.is_typescript else ".js"
-        path = str(_home(server) / _name(uri, suffix))
+        path = str(home(server) / _name(uri, suffix))
     elif text is None and not Path(path).is_file():
         raise InvalidParams(f"There is no file {path}")
     return Target(path, text)
@@ -109,7 +109,7 @@ def _position(place: TextPosition) -> Position:
     return Position(place.line, place.character)
 
 
-def _home(server: GeppettoServer) -> Path:
+def home(server: GeppettoServer) -> Path:
     """Where a text without a file is at home: in the first folder of the workspace."""
     folders = [project.folder for project in server.backend.shadow if project.folder and not project.is_loose]
     return Path(folders[0]) if folders else Path.cwd()
