@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, cast
 
+from cattrs import Converter
 from pygls.lsp.server import LanguageServer
 
 from geppetto import __version__
@@ -39,6 +40,8 @@ class GeppettoServer(LanguageServer):
         document_edited: to be called with a URI and what was changed, before `documents_changed`; without changes if
             the document was opened or closed.
         commands: of `workspace/executeCommand`, by name.
+        files_touched: to be called with the URIs of files that were opened, saved or changed on disk.
+        folders_changed: to be called after workspace folders have come or gone.
         problems_of: diagnostics of a document that come from running it.
         closing: what ends together with the server, before its requests do.
         refresh_diagnostics: to be called when something else changed that diagnostics depend on.
@@ -47,7 +50,10 @@ class GeppettoServer(LanguageServer):
 
     def __init__(self, first_process: TypeScriptProcess | None = None) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            "geppetto", __version__, protocol_cls=GeppettoProtocol
+            "geppetto",
+            __version__,
+            protocol_cls=GeppettoProtocol,
+            converter_factory=Converter,  # messages are JSON and stay so: nothing for it to do
         )
         self.rpc = cast(GeppettoProtocol, self.protocol)
         self.documents = Documents()
@@ -59,6 +65,8 @@ class GeppettoServer(LanguageServer):
         self._backend: Backend | None = None
         self.documents_changed: Callable[[str], None] = lambda uri: None
         self.document_edited: Callable[[str, Sequence[Edit] | None], None] = lambda uri, edits: None
+        self.files_touched: Callable[[Sequence[str]], None] = lambda uris: None
+        self.folders_changed: Callable[[], None] = lambda: None
         self.commands: dict[str, Command] = {}
         self.problems_of: Callable[[Document], list[JsonValue]] = lambda document: []
         self.closing: list[Callable[[], Awaitable[None]]] = []
@@ -129,6 +137,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         lifecycle,
         links,
         passthrough,
+        python_steps,
         synchronisation,
     )
     from geppetto.lsp.running import feature as running
@@ -138,6 +147,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         lifecycle,
         configuration,
         synchronisation,
+        python_steps,
         passthrough,
         diagnostics,
         code_actions,
