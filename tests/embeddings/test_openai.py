@@ -10,7 +10,9 @@ from geppetto.embeddings.factory import create_embeddings
 from geppetto.embeddings.openai import MAX_BYTES, MAX_REQUESTS, MAX_TEXTS, OpenAIEmbeddings
 from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, EmbeddingsProvider
 from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.limits import Limits
 from geppetto.runtime.modules import Script
+from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import ConsoleLine, Output
 from geppetto.runtime.setup import setup_standard
 from geppetto.settings.models import StepSettings
@@ -26,7 +28,7 @@ QUICK = Retries(delay=0.01, max_delay=0.02, chance=lambda: 1.0)
 
 def provider(server: Server, model: EmbeddingModel = MODEL, timeout: float = 10.0) -> OpenAIEmbeddings:
     service = Service(f"{server.address}/v1", KEY)
-    return OpenAIEmbeddings(model, lambda: service, timeout=timeout, retries=QUICK, clients=Clients())
+    return OpenAIEmbeddings(model, lambda: service, timeout=timeout, retries=QUICK, clients=Clients)
 
 
 def from_settings(server: Server, **embeddings: Any) -> EmbeddingsProvider:
@@ -240,6 +242,14 @@ async def test_a_damaged_cache_is_no_failure(server: Server, own_machine: Path) 
     assert len(server.requests) == 2
 
 
+async def outcome_of(folder: Path, text: str, **limits: Any) -> RunOutcome:
+    (folder / "main.geppetto.js").write_text(text)
+    engine = RuntimeEngine(root=folder, limits=Limits(wall_seconds=30, **limits))
+    engine.add_setup_function(setup_standard(folder, env={}))
+    async with asyncio.timeout(60), engine:
+        return await engine.run(Script(folder / "main.geppetto.js"))
+
+
 async def run(folder: Path, text: str) -> list[str]:
     (folder / "main.geppetto.js").write_text(text)
     shown: list[Output] = []
@@ -253,11 +263,16 @@ async def run(folder: Path, text: str) -> list[str]:
     return [*lines, *told]
 
 
-def configure(folder: Path, server: Server) -> None:
+def configure(folder: Path, server: Server, *, price: float | None = None) -> None:
+    """
+    Args:
+        price: US dollars for a million tokens.
+    """
     (folder / ".git").mkdir()
+    prices = "" if price is None else f"[prices.tiny-embed]\ninput = {price}\noutput = 0\n"
     (folder / "geppetto.toml").write_text(
         f'[embeddings]\nprovider = "openai"\nmodel = "tiny-embed"\ndimensions = 16\n'
-        f'[openai]\nbase_url = "{server.address}/v1"\napi_key = "{KEY}"\n'
+        f'[openai]\nbase_url = "{server.address}/v1"\napi_key = "{KEY}"\n{prices}'
     )
 
 
@@ -275,6 +290,61 @@ async def test_many_calls_of_a_script_are_one_request(server: Server, tmp_path: 
     assert lines == ["tiny-embed 300 16 true", "true"]
     [request] = server.requests
     assert len(request["input"]) == 200
+
+
+TWICE = """
+await embeddings.generateEmbeddingAsync("first");
+embeddings.generateEmbedding("second");
+embeddings.generateEmbedding("first");  // is known
+"""
+
+
+async def test_what_requests_use_is_in_the_usage_of_the_run(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, server, price=2.0)
+    server.handlers = [answers(usage={"prompt_tokens": 1000, "total_tokens": 1000})]
+    outcome = await outcome_of(tmp_path, TWICE)
+    assert (outcome.kind, outcome.input_tokens, outcome.output_tokens) == ("ok", 2000, 0)
+    assert outcome.cost_usd == pytest.approx(0.004)
+
+
+async def test_a_server_that_does_not_say_what_was_used(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, server)
+    server.handlers = [answers(usage=None)]
+    outcome = await outcome_of(tmp_path, "embeddings.generateEmbedding('four'.repeat(100));")
+    assert (outcome.kind, outcome.input_tokens, outcome.cost_usd) == ("ok", 100, None)
+
+
+@pytest.mark.parametrize("ask", ["await embeddings.generateEmbeddingAsync", "embeddings.generateEmbedding"])
+@pytest.mark.parametrize("limit", ["tokens", "cost_usd"])
+async def test_the_caps_of_the_run_hold(server: Server, tmp_path: Path, ask: str, limit: str) -> None:
+    configure(tmp_path, server, price=1.0)
+    server.handlers = [answers(usage={"prompt_tokens": 1000, "total_tokens": 1000})]
+    text = f"for (let n = 0; ; n++) try {{ {ask}(`text ${{n}}`) }} catch {{}}"
+    outcome = await outcome_of(tmp_path, text, **{limit: 2500 if limit == "tokens" else 0.0025})
+    code = "limit.tokens" if limit == "tokens" else "limit.cost"
+    assert (outcome.kind, outcome.errors[-1].code) == ("limit", code)
+    # A request that passes the limit is the last, even for a script that listens to nobody.
+    assert len(server.requests) == 3
+    assert outcome.input_tokens == 3000
+
+
+async def test_a_cancelled_request_is_counted_too(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, server)
+    server.handlers = [Exchange.stall]
+    outcome = await outcome_of(
+        tmp_path,
+        """
+        const callbacks = { onSuccess() {}, onError() {} };
+        setTimeout(embeddings.generateEmbeddingWithCallbacks("12345678", callbacks), 300);
+        """,
+    )
+    assert (outcome.kind, outcome.input_tokens) == ("ok", 2)
+
+
+async def test_the_end_of_the_engine_closes_its_connections(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, server)
+    await outcome_of(tmp_path, "embeddings.generateEmbedding('a');")
+    await asyncio.wait_for(server.exchanges[0].gone.wait(), 30)
 
 
 async def test_a_failure_reaches_the_script_with_its_code(server: Server, tmp_path: Path) -> None:

@@ -64,7 +64,6 @@ async def through(
 ) -> AsyncIterator[Through]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     yield Through(request.param, proxy, run_script, tmp_path)
-    await shared_clients.aclose()
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from geppetto.runtime.limits import Limits
 from geppetto.runtime.setup import setup_standard
-from geppetto.steps.chat.clients import shared_clients
 
 from tests.providers.conftest import KEY, Chat
 from tests.providers.http_server import Handler
@@ -54,12 +53,11 @@ class Scripts:
 
 
 @pytest.fixture
-async def scripts(
+def scripts(
     chat: Chat, run_script: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Scripts]:
+) -> Iterator[Scripts]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     yield Scripts(chat, run_script, tmp_path)
-    await shared_clients.aclose()
 
 
 def calling(chat: Chat, *calls: tuple[str, str, str], text: str = "Let me look.") -> Handler:
@@ -296,6 +294,12 @@ async def test_the_end_of_the_run_closes_connections_too(scripts: Scripts) -> No
     )
     assert ran.outcome.kind == "ok"
     await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 5)
+
+
+async def test_an_idle_connection_ends_with_the_engine(scripts: Scripts) -> None:
+    ran = await scripts.run("await chatStep.startStream('a').finalText();", scripts.chat.answers("x"))
+    assert ran.text == ""
+    await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 30)
 
 
 class TestCaps:

@@ -95,7 +95,6 @@ class _Session:
         outcome = await self._engine.run(self._script)
         if not outcome.engine_lost:
             await self._engine.close()
-            await _close_connections()
         if cassette is not None and (said := close_cassette(cassette)):
             screen.display(Notice(said))
         screen.display.finish()
@@ -135,12 +134,6 @@ class _Session:
             show(f"the output cannot be written: {failure.strerror}.")
             return exit_codes.SCRIPT_ERROR
         return exit_codes.OF_OUTCOME[outcome.kind]
-
-
-async def _close_connections() -> None:
-    """Closes the connections to model services, if there can be any."""
-    if clients := sys.modules.get("geppetto.steps.chat.clients"):
-        await clients.shared_clients.aclose()
 
 
 def _script(name: str) -> Script:

@@ -12,7 +12,9 @@ from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, Embedd
 
 if TYPE_CHECKING:
     # Only for the types: without settings nothing here needs pydantic.
+    from geppetto.embeddings.provider import Spent
     from geppetto.settings.models import ServiceName, StepSettings
+    from geppetto.steps.chat.clients import Clients
 
 DEFAULT_DIMENSIONS = 256
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
@@ -35,10 +37,19 @@ DIMENSIONS = {
 CAN_BE_SHORTENED = ("text-embedding-3-small", "text-embedding-3-large")
 
 
-def create_embeddings(settings: StepSettings | None = None) -> EmbeddingsProvider:
+def create_embeddings(
+    settings: StepSettings | None = None,
+    *,
+    spent: Spent | None = None,
+    clients: Callable[[], Clients] | None = None,
+) -> EmbeddingsProvider:
     """The provider that the settings name, with its caches; without settings the offline one.
 
     Nothing is loaded and nobody is asked before the first text comes.
+
+    Args:
+        spent: told what requests to a service use.
+        clients: asked when a service is; they are closed by their owner. None: the shared ones.
 
     Raises:
         EmbeddingsError: there is no such provider, or it cannot be had.
@@ -51,25 +62,27 @@ def create_embeddings(settings: StepSettings | None = None) -> EmbeddingsProvide
             f'no embeddings provider is named "{settings.embeddings.provider}"; there are: {", ".join(_PROVIDERS)}',
             hint="Set embeddings.provider in geppetto.toml or GEPPETTO_EMBEDDINGS_PROVIDER.",
         )
-    provider = make(settings)
+    provider = make(settings, spent, clients)
     size = settings.embeddings.cache_size
     return CachedEmbeddings(provider, size) if size else provider
 
 
-def _hashing(settings: StepSettings) -> EmbeddingsProvider:
+def _hashing(settings: StepSettings, *_: object) -> EmbeddingsProvider:
     return HashingEmbeddings(settings.embeddings.dimensions or DEFAULT_DIMENSIONS)
 
 
-def _local(settings: StepSettings) -> EmbeddingsProvider:
+def _local(settings: StepSettings, *_: object) -> EmbeddingsProvider:
     from geppetto.embeddings.local import DEFAULT_MODEL, LocalEmbeddings
 
     chosen = settings.embeddings
     return LocalEmbeddings(chosen.model or DEFAULT_MODEL, chosen.dimensions)
 
 
-def _service(name: ServiceName, settings: StepSettings) -> EmbeddingsProvider:
+def _service(
+    name: ServiceName, settings: StepSettings, spent: Spent | None, clients: Callable[[], Clients] | None
+) -> EmbeddingsProvider:
     from geppetto.embeddings.openai import OpenAIEmbeddings
-    from geppetto.steps.services import address_of, retries_of, service_of
+    from geppetto.steps.services import address_of, prices_of, retries_of, service_of
 
     chosen = settings.embeddings
     model = chosen.model or DEFAULT_MODELS[name]
@@ -85,6 +98,9 @@ def _service(name: ServiceName, settings: StepSettings) -> EmbeddingsProvider:
         partial(service_of, settings, name),
         shortened=plain in CAN_BE_SHORTENED and dimensions != DIMENSIONS[plain],
         retries=retries_of(settings),
+        prices=prices_of(settings),
+        spent=spent,
+        clients=clients,
     )
     if not chosen.disk_cache_size:
         return provider
@@ -97,7 +113,9 @@ def _service(name: ServiceName, settings: StepSettings) -> EmbeddingsProvider:
     return StoredEmbeddings(provider, store, address_of(settings, name) or name)
 
 
-_PROVIDERS: dict[str, Callable[[StepSettings], EmbeddingsProvider]] = {
+_PROVIDERS: dict[
+    str, Callable[[StepSettings, Spent | None, Callable[[], Clients] | None], EmbeddingsProvider]
+] = {
     "hashing": _hashing,
     "openai": partial(_service, "openai"),
     "ollama": partial(_service, "ollama"),

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, check_texts
+from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, Spent, check_texts
 from geppetto.errors import GeppettoError
+from geppetto.steps.chat.bill import BYTES_PER_TOKEN
 from geppetto.steps.chat.clients import Clients
 from geppetto.steps.chat.openai import OpenAIStep
+from geppetto.steps.chat.pricing import Prices, Tokens
 from geppetto.steps.chat.service import Retries, Service
 from geppetto.steps.chat.step import ChatParameters
 from geppetto.steps.errors import ErrorKind, StepError, error_code
@@ -39,19 +41,25 @@ class OpenAIEmbeddings:
         shortened: bool = False,
         timeout: float = 120.0,
         retries: Retries | None = None,
-        clients: Clients | None = None,
+        prices: Prices | None = None,
+        spent: Spent | None = None,
+        clients: Callable[[], Clients] | None = None,
     ) -> None:
         """
         Args:
             service: asked when the first text comes: the key may be in a keychain that has to be unlocked.
             shortened: whether the model has to be asked for vectors of this length, shorter than its own.
             timeout: seconds for one request.
+            spent: told what each request used.
+            clients: asked when the first text comes, and closed by their owner; the shared ones by default.
         """
         self.model = model
         self._service = service
         self._shortened = shortened
         self._timeout = timeout
         self._retries = retries or Retries()
+        self._prices = prices or Prices()
+        self._spent = spent
         self._clients = clients
         self._way: OpenAIStep | None = None
         self._room = asyncio.Semaphore(MAX_REQUESTS)
@@ -73,7 +81,8 @@ class OpenAIEmbeddings:
         """The chat step of the same service knows the way there, and what its failures mean."""
         if self._way is None:
             service = await asyncio.to_thread(self._service)
-            self._way = OpenAIStep(ChatParameters(model=self.model.name), service, clients=self._clients)
+            clients = None if self._clients is None else self._clients()
+            self._way = OpenAIStep(ChatParameters(model=self.model.name), service, clients=clients)
         return self._way
 
     async def _ask(self, way: OpenAIStep, texts: list[str]) -> list[list[float]]:
@@ -104,7 +113,12 @@ class OpenAIEmbeddings:
                     encoding_format=omit if way.service.base_url is None else "float",
                     timeout=self._timeout,
                 )
+            self._count(texts, _tokens(answer))
             return self._vectors(way, answer, len(texts))
+        except asyncio.CancelledError:
+            # The service goes on, and charges for it.
+            self._count(texts, None)
+            raise
         except StepError as failure:
             return failure
         except TimeoutError as error:
@@ -114,6 +128,14 @@ class OpenAIEmbeddings:
             return StepError(f"{where} did not answer within {self._timeout:g} s", kind=ErrorKind.TIMEOUT)
         except Exception as error:
             return way.explain(error)
+
+    def _count(self, texts: list[str], tokens: int | None) -> None:
+        """Tell what a request used; estimated where the service does not say."""
+        if self._spent is None:
+            return
+        if tokens is None:
+            tokens = -(-sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN)
+        self._spent(tokens, 0, self._prices.cost(self.model.name, Tokens(input=tokens)))
 
     def _vectors(self, way: OpenAIStep, answer: "CreateEmbeddingResponse", count: int) -> list[list[float]]:
         """The vectors in the order of their texts. The SDK does not check what a server sends, so this does."""
@@ -137,6 +159,11 @@ class OpenAIEmbeddings:
                     hint=f"Set embeddings.dimensions to {len(vector)}.",
                 )
         return cast("list[list[float]]", vectors)
+
+
+def _tokens(answer: object) -> int | None:
+    count: object = getattr(getattr(answer, "usage", None), "prompt_tokens", None)
+    return count if isinstance(count, int) and count > 0 else None
 
 
 def _numbers(item: object) -> list[float] | None:

@@ -1,8 +1,8 @@
 """What makes vectors of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from geppetto.errors import GeppettoError
 
@@ -25,6 +25,10 @@ class EmbeddingModel:
 
     name: str
     dimensions: int
+
+
+Spent: TypeAlias = Callable[[int, int, float | None], None]
+"""Told after each request: tokens of input, tokens of output (none), and US dollars if the price is known."""
 
 
 class EmbeddingsProvider(Protocol):

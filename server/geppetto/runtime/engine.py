@@ -22,6 +22,8 @@ from geppetto.runtime.streams import StepBinding
 
 if TYPE_CHECKING:
     from geppetto.events.router import EventRouter
+    from geppetto.plugins.tools import NamedTools
+    from geppetto.steps.chat.clients import Clients
     from geppetto.steps.tools import ToolBox
 
 SetupFunction = Callable[["RuntimeEngine"], None]
@@ -79,6 +81,7 @@ class RuntimeEngine:
         self._router = router
         self._owned_router: EventRouter | None = None
         self._output = output
+        self._clients: Clients | None = None
         self._setup_functions: list[SetupFunction] = []
         self._installs: list[str] = []
         self._embedding_model: JsonObject | None = None
@@ -180,7 +183,7 @@ class RuntimeEngine:
             self._run.interrupt()
 
     async def close(self) -> None:
-        """Interrupts what still runs and frees the isolate. Idempotent."""
+        """Interrupts what still runs, frees the isolate, closes connections to model services. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -193,6 +196,8 @@ class RuntimeEngine:
 
     async def __aenter__(self) -> Self:
         await self.start()
+        if self._clients is not None:
+            await self._clients.aclose()
         return self
 
     async def __aexit__(
@@ -205,6 +210,25 @@ class RuntimeEngine:
     async def router(self) -> EventRouter:
         """The router that carries the events of this engine's steps, running."""
         if self._router is None:
+    # For set-up functions
+
+    def clients(self) -> Clients:
+        """The connections to model services of this engine's steps; closed with it."""
+        if self._clients is None:
+            from geppetto.steps.chat.clients import Clients
+
+            self._clients = Clients()
+        return self._clients
+
+    def spent(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
+        """Counts for the running script what was used beside its steps, whose events tell it.
+
+        Args:
+            cost: in US dollars; None if it is not known.
+        """
+        if self._run is not None:
+            self._run.spent(input_tokens, output_tokens, cost)
+
             from geppetto.events.router import EventRouter
 
             self._router = self._owned_router = EventRouter()

@@ -350,6 +350,7 @@ class Run:
 
     async def _call(self, number: int, method: str, arguments: list[JsonValue]) -> None:
         try:
+            self._check_going_on()
             reply: list[JsonValue] = ["ok", number, await self._engine.calls[method](arguments)]
         except Exception as error:  # becomes the rejection of a promise
             reply = ["err", number, error_message(error)]
@@ -450,7 +451,13 @@ class Run:
         handler = self._engine.calls.get(method)
         if handler is None:
             raise GeppettoError(f"There is nothing in this engine that answers '{method}'")
+        self._check_going_on()
         return await handler(arguments)
+
+    def _check_going_on(self) -> None:
+        """Refuses what a script asks for after it was stopped: a limit on money would not hold."""
+        if self._stopping is not None:
+            raise GeppettoError("The run was stopped")
 
     async def _run_step(self, arguments: list[JsonValue]) -> JsonValue:
         name, value, options, step_id = arguments[:4]

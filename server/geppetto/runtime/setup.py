@@ -146,7 +146,7 @@ def setup_embeddings(
         from geppetto.embeddings.factory import create_embeddings
 
         def make() -> EmbeddingsProvider:
-            return create_embeddings(settings())
+            return create_embeddings(settings(), spent=engine.spent, clients=engine.clients)
 
         provider = make() if cassette is None else cassette.embeddings(make)
 
@@ -204,7 +204,14 @@ def setup_chat_step_factory(
             if profile is not None and not isinstance(profile, str):
                 raise GeppettoError(f"profile is a name, not {profile!r}")
             loaded = settings(profile)
-            step = create_chat_step(loaded, chosen, notice=notice, folder=engine.base_folder, scripts=shelf)
+            step = create_chat_step(
+                loaded,
+                chosen,
+                notice=notice,
+                folder=engine.base_folder,
+                scripts=shelf,
+                clients=engine.clients,
+            )
             return caches.around(step, loaded, chosen.get("cache"))
 
         def make_or_play(options: JsonObject) -> Step[Any, Any]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.settings.models import ChatSettings, ServiceName, StepSettings
+from geppetto.steps.chat.clients import Clients
 from geppetto.steps.chat.echo import EchoStep
 from geppetto.steps.chat.script import Script
 from geppetto.steps.chat.scripted import ScriptedStep, ScriptPlayer
@@ -47,6 +48,7 @@ def create_chat_step(
     notice: Callable[[str], None] | None = None,
     folder: Path | None = None,
     scripts: ScriptShelf | None = None,
+    clients: Callable[[], Clients] | None = None,
 ) -> ChatStep:
     """Make a chat step.
 
@@ -59,6 +61,7 @@ def create_chat_step(
             Whoever makes many such steps shows it once.
         folder: what a relative `script` option is relative to.
         scripts: scripts read before; steps that share it share the counts of used responses.
+        clients: asked for a step that asks a service; they are closed by their owner. None: the shared ones.
 
     Raises:
         StepError: an unknown option, a value that is not allowed, an unusable script.
@@ -91,10 +94,15 @@ def create_chat_step(
             delay = chat.delay if "delay" in chosen else None
             return ScriptedStep(player, parameters, pace=pace, delay=delay)
         case "openai" | "ollama" | "claude" as name:
-            return _remote(name, settings or StepSettings(), parameters)
+            return _remote(name, settings or StepSettings(), parameters, clients)
 
 
-def _remote(name: ServiceName, settings: StepSettings, parameters: ChatParameters) -> ChatStep:
+def _remote(
+    name: ServiceName,
+    settings: StepSettings,
+    parameters: ChatParameters,
+    clients: Callable[[], Clients] | None,
+) -> ChatStep:
     """A step that asks a service. Knows the way there and the key to it; nothing is asked yet."""
     from geppetto.steps.services import prices_of, retries_of, service_of, timeouts_of
 
@@ -108,6 +116,7 @@ def _remote(name: ServiceName, settings: StepSettings, parameters: ChatParameter
         timeouts=timeouts_of(settings),
         retries=retries_of(settings),
         prices=prices_of(settings),
+        clients=None if clients is None else clients(),
     )
 
 
