@@ -12,6 +12,7 @@ ENTRY_POINTS = {
     "geppetto.cli.execute": "the script's process",
     "geppetto.cli.app": "the command's options",
     "geppetto.runtime.engine": "the engine as a library",
+    "geppetto.lsp.server": "the language server as a library",
     "geppetto.steps.run": "what the first started step needs",
 }
 
