@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help run test test-python test-prelude lint build bench setup litellm assets clean
+.PHONY: help run test test-python test-prelude lint build bench setup litellm vscode vscode-workbench vsix assets clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -66,10 +66,27 @@ $(LITELLM)/.installed: | $(INSTALLED)
 	@$(PIP) --python $(LITELLM)/bin/python install --no-compile 'litellm[proxy]>=1.106,<1.107'
 	@touch $@
 
+# A VS Code for a browser: 0.8 GB, a minute.
+WORKBENCH := .cache/vscode/workbench
+
+vscode: vscode-workbench vsix ## Open the samples in VS Code, in a browser (FOLDER=path for another)
+	@$(BIN)/python -m tests.vscode.workbench $(or $(FOLDER),samples)
+
+vscode-workbench: $(WORKBENCH)/.installed ## Install the VS Code that `make vscode` and some tests use
+
+$(WORKBENCH)/.installed: tests/vscode/code-server/package-lock.json
+	@echo 'Installing VS Code for a browser into $(WORKBENCH)'
+	@tests/vscode/code-server/install.sh $(WORKBENCH)
+	@touch $@
+
+vsix: setup ## Pack the extension with the server inside, into dist/ (PLATFORM=all, or win32-x64 …)
+	@$(BIN)/python vscode-extension/scripts/vsix.py $(PLATFORM)
+
 assets: $(INSTALLED)
 	@$(BIN)/python hatch_build.py
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) .cache dist build server/geppetto/_vendor server/geppetto/runtime/prelude.* server/prelude/node_modules
+	rm -rf $(VENV) .cache dist build server/geppetto/_vendor server/geppetto/runtime/prelude.* server/prelude/node_modules server/web-assets/node_modules
+	rm -rf vscode-extension/node_modules vscode-extension/out
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
