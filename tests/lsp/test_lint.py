@@ -10,7 +10,7 @@ from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Position
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
-from geppetto.lsp.lint.models import Chosen, KnownModels
+from geppetto.lsp.lint.models import Chosen, KnownNames
 from geppetto.lsp.lint.rules import RULES, Severity
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.shadow import Shadow
@@ -24,7 +24,7 @@ OFFERED = {
     "openai": frozenset({"gpt-5", "gpt-5-mini", "gpt-4o-2024-08-06"}),
     "ollama": frozenset({"qwen3:latest"}),
 }
-MODELS = KnownModels(
+MODELS = KnownNames(
     {
         None: Chosen("openai", OFFERED),
         "local": Chosen("ollama", OFFERED),
@@ -34,7 +34,7 @@ MODELS = KnownModels(
 )
 
 
-async def known_models() -> KnownModels:
+async def known_names() -> KnownNames:
     return MODELS
 
 
@@ -57,7 +57,7 @@ class Linter:
         document = self.documents.open(uri, "javascript", 1, text)
         self.backend.open(document)
         try:
-            return document, await check(document, BackendDefinitions(self.backend), severities, known_models)
+            return document, await check(document, BackendDefinitions(self.backend), severities, known_names)
         finally:
             self.backend.close_document(uri)
             self.documents.close(uri)

@@ -8,7 +8,7 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding
-from geppetto.lsp.lint.models import KnownModels
+from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import capability
 from geppetto.lsp.typescript.backend import Backend
@@ -36,7 +36,7 @@ async def diagnose(
     backend: Backend,
     document: Document,
     severities: Mapping[str, Severity | None],
-    known_models: Callable[[], Awaitable[KnownModels]],
+    known_names: Callable[[], Awaitable[KnownNames]],
     *,
     is_strict: bool = False,
 ) -> Diagnosis:
@@ -54,7 +54,7 @@ async def diagnose(
     try:
         # The question is on its way: TypeScript thinks while the syntax is read here.
         findings = await check(
-            document, BackendDefinitions(backend, is_strict=is_strict), severities, known_models
+            document, BackendDefinitions(backend, is_strict=is_strict), severities, known_names
         )
         answer = await asked
     finally:

@@ -15,7 +15,7 @@ from geppetto.lsp.documents.text import Position, Range
 from geppetto.lsp.errors import ResponseError
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import range_of, text_with
-from geppetto.lsp.lint.models import KnownModels
+from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.project import ProjectSettings
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import as_range
@@ -139,8 +139,8 @@ class Checker:
     async def _diagnose(self, path: Path, document: Document) -> Diagnosis:
         severities = self._settings.of(path.parent).severities
 
-        async def models() -> KnownModels:
-            return self._settings.models_of(path.parent)
+        async def models() -> KnownNames:
+            return self._settings.names_of(path.parent)
 
         try:
             return await diagnose(self._backend, document, severities, models, is_strict=True)

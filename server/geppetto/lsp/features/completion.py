@@ -1,90 +1,63 @@
-"""Completion: TypeScript's, and paths of images where a string names one."""
+"""Completion: TypeScript's, and what only Geppetto knows."""
 
-import os
-from collections.abc import Awaitable, Iterator
-from pathlib import Path
+import asyncio
+from collections.abc import Awaitable
+from typing import cast
 
-from geppetto.conversation.images import EXTENSIONS
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.lsp.documents.store import Document
-from geppetto.lsp.documents.text import Position, Range
-from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.features.passthrough import COMPLETION, pass_on
-from geppetto.lsp.lint.check import BackendDefinitions
-from geppetto.lsp.lint.images import METHODS, ImagePlace, image_places
-from geppetto.lsp.lint.tree import end_of, start_of, tree_of
-from geppetto.lsp.params import as_position, range_json
+from geppetto.lsp.features.image_paths import image_paths
+from geppetto.lsp.features.option_values import option_values
+from geppetto.lsp.features.passthrough import COMPLETION, RESOLVE, pass_on
+from geppetto.lsp.features.snippets import snippets
+from geppetto.lsp.params import as_position, capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
 
-_FILE, _FOLDER = 17, 19
-_MAX_ENTRIES = 500
+_OWN = "geppetto"
+"""As an item's data: whole already, and unknown to the TypeScript server."""
+_TRIGGER_CHARACTER = 2
 
 
 def register(server: GeppettoServer) -> None:
-    def handle(params: JsonObject) -> Answer:
+    def complete(params: JsonObject) -> Answer:
         document = server.script_in(params)
         if document is None:
             return None
         position = document.text.clamp(as_position(params.get("position")))
         theirs = pass_on(server, COMPLETION, params, document)
-        place = _image_at(document, position)
-        return theirs if place is None else _paths_or(server, document, position, place, theirs)
+        if (images := image_paths(server, document, position)) is not None:
+            return _both(theirs, images)
+        if (values := option_values(server, document, position)) is not None:
+            return _both(theirs, values)
+        if capability(params, "context.triggerKind") != _TRIGGER_CHARACTER:
+            return _with(theirs, snippets(server.client, document, position))
+        return theirs
 
-    server.on(COMPLETION.method, handle)
+    def resolve(params: JsonObject) -> Answer:
+        return params if params.get("data") == _OWN else pass_on(server, RESOLVE, params)
 
-
-def _image_at(document: Document, position: Position) -> ImagePlace | None:
-    """The image that is named at a position. Most scripts name none, and are not parsed for it."""
-    if not any(method in str(document.text) for method in METHODS) or (tree := tree_of(document)) is None:
-        return None
-    offset = document.text.offset_at(position)
-    inside = (place for place in image_places(tree) if start_of(place.node) < offset < end_of(place.node))
-    return next(inside, None)
-
-
-async def _paths_or(
-    server: GeppettoServer,
-    document: Document,
-    position: Position,
-    place: ImagePlace,
-    theirs: Awaitable[JsonValue],
-) -> JsonValue:
-    answer = await theirs
-    script = path_of(document.uri)
-    if script is None or not await BackendDefinitions(server.backend).is_api(document, place.probe):
-        return answer
-    start = document.text.position_at(start_of(place.node) + 1)
-    typed = document.text.slice(Range(start, position))
-    folder, _, _ = typed.rpartition("/")
-    begun = document.text.position_at(
-        document.text.offset_at(position) - _units(typed[len(folder) + bool(folder) :])
-    )
-    end = document.text.position_at(end_of(place.node) - 1)
-    items = list(
-        _entries(Path(script).parent / (folder or ("/" if typed.startswith("/") else ".")), Range(begun, end))
-    )
-    return {"isIncomplete": False, "items": items}
+    server.on(COMPLETION.method, complete)
+    server.on(RESOLVE.method, resolve)
 
 
-def _entries(folder: Path, span: Range) -> Iterator[JsonValue]:
-    """Folders, and images that models can read."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)[:_MAX_ENTRIES]
-    except (OSError, ValueError):
-        return
-    for entry in entries:
-        is_folder = entry.is_dir()
-        if entry.name.startswith(".") or not (is_folder or Path(entry.name).suffix.lower() in EXTENSIONS):
-            continue
-        item: JsonObject = {
-            "label": entry.name + ("/" if is_folder else ""),
-            "kind": _FOLDER if is_folder else _FILE,
-            "sortText": f"{'1' if is_folder else '0'}{entry.name}",
-            "textEdit": {"range": range_json(span), "newText": entry.name + ("/" if is_folder else "")},
-        }
-        yield item
+async def _both(theirs: Awaitable[JsonValue], own: Awaitable[list[JsonValue]]) -> JsonValue:
+    return _merged(*await asyncio.gather(theirs, own))
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+async def _with(theirs: Awaitable[JsonValue], own: list[JsonValue]) -> JsonValue:
+    return _merged(await theirs, own)
+
+
+def _merged(theirs: JsonValue, own: list[JsonValue]) -> JsonValue:
+    """TypeScript's items, and ours that it does not have; ours are whole, whatever its list has as defaults."""
+    if not own:
+        return theirs
+    whole: JsonObject = theirs if isinstance(theirs, dict) else {"isIncomplete": False, "items": theirs or []}
+    items = cast(list[JsonValue], whole.get("items") or [])
+    taken = [item.get("label") for item in items if isinstance(item, dict)]
+    names = {label for label in taken if isinstance(label, str)}
+    more: JsonObject = {"data": _OWN}
+    if capability(whole, "itemDefaults.commitCharacters") is not None:
+        more["commitCharacters"] = []
+    added = [{**item, **more} for item in own if isinstance(item, dict) and item.get("label") not in names]
+    return {**whole, "items": [*items, *added]}

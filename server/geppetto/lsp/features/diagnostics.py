@@ -8,7 +8,7 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.diagnosis import diagnose
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.errors import SERVER_CANCELLED, ResponseError
-from geppetto.lsp.features.findings import diagnostic_json, models_of, severities_of
+from geppetto.lsp.features.findings import diagnostic_json, names_of, severities_of
 from geppetto.lsp.params import capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
@@ -38,7 +38,7 @@ async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]
     """All diagnostics of a document: TypeScript's that apply, and our own."""
     try:
         severities = await severities_of(server, document)
-        diagnosis = await diagnose(server.backend, document, severities, lambda: models_of(server, document))
+        diagnosis = await diagnose(server.backend, document, severities, lambda: names_of(server, document))
     except Unavailable:
         # The user knows already: it was told when the TypeScript server was given up.
         return server.problems_of(document)

@@ -12,7 +12,7 @@ from geppetto.lsp.documents.uris import path_of
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import edits_of, range_of
-from geppetto.lsp.lint.models import KnownModels
+from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.project import Lint
 from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import range_json
@@ -28,7 +28,7 @@ _TAGS = {"code-after-done": 1, "deprecated-call": 2}
 async def findings_in(server: GeppettoServer, document: Document) -> list[Finding]:
     severities = await severities_of(server, document)
     return await check(
-        document, BackendDefinitions(server.backend), severities, lambda: models_of(server, document)
+        document, BackendDefinitions(server.backend), severities, lambda: names_of(server, document)
     )
 
 
@@ -53,15 +53,15 @@ async def lint_of(server: GeppettoServer, folder: Path) -> Lint:
         return Lint()
 
 
-async def models_of(server: GeppettoServer, document: Document) -> KnownModels:
+async def names_of(server: GeppettoServer, document: Document) -> KnownNames:
     """The models and profiles that a script can name, as far as its settings are right."""
     path = path_of(document.uri)
     try:
         # Reading settings takes imports and files.
-        return await asyncio.to_thread(server.project.models_of, Path(path).parent if path else Path.home())
+        return await asyncio.to_thread(server.project.names_of, Path(path).parent if path else Path.home())
     except GeppettoError as error:
         logger.info("%s", error)  # The user is told where the severities are read.
-        return KnownModels()
+        return KnownNames()
 
 
 def diagnostic_json(document: Document, finding: Finding) -> JsonObject:

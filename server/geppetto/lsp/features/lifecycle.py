@@ -17,6 +17,7 @@ _WATCHED = (
     "**/*.{js,mjs,cjs,ts,mts,cts,json}",
     "**/*.{png,jpg,jpeg,webp,gif,PNG,JPG,JPEG,WEBP,GIF}",
     "**/geppetto.toml",
+    "**/*.py",
 )
 _RESTART = "Start it again"
 
@@ -40,6 +41,7 @@ def register(server: GeppettoServer) -> None:
             server.rpc.run_beside(_watch(server), "registering for file changes")
         configuration.pull(server)
         configuration.follow_projects(server)
+        server.folders_changed()
         return None
 
     def shutdown(params: JsonObject) -> JsonValue:
@@ -55,6 +57,7 @@ def register(server: GeppettoServer) -> None:
         added, removed = (_paths(as_list(event.get(key, []), key)) for key in ("added", "removed"))
         server.backend.change_folders(added, removed)
         configuration.follow_projects(server)
+        server.folders_changed()
         return None
 
     server.on("initialize", initialize)

@@ -30,10 +30,10 @@ class Passed:
 
 
 COMPLETION = Passed("textDocument/completion", has_places=False)
+RESOLVE = Passed("completionItem/resolve", is_of_document=False)
 CODE_ACTION = Passed("textDocument/codeAction")
 
 PASSED = (
-    Passed("completionItem/resolve", is_of_document=False),
     Passed("textDocument/hover"),
     Passed("textDocument/signatureHelp"),
     Passed("textDocument/definition"),
@@ -73,16 +73,16 @@ def _register(server: GeppettoServer, passed: Passed) -> None:
         if passed.is_of_document:
             document = server.script_in(params)
             return None if document is None else pass_on(server, passed, params, document)
-        return _or_nothing(server.backend.request(passed.method, params, has_places=passed.has_places))
+        return pass_on(server, passed, params)
 
     server.on(passed.method, handle)
 
 
 def pass_on(
-    server: GeppettoServer, passed: Passed, params: JsonObject, document: Document
+    server: GeppettoServer, passed: Passed, params: JsonObject, document: Document | None = None
 ) -> Awaitable[JsonValue]:
-    """Asks the TypeScript server about a document; sent before this returns."""
-    real = with_real_positions(params, document.text)
+    """Asks the TypeScript server, about a document if one is given; sent before this returns."""
+    real = params if document is None else with_real_positions(params, document.text)
     return _or_nothing(server.backend.request(passed.method, real, has_places=passed.has_places))
 
 

@@ -21,6 +21,7 @@ def register(server: GeppettoServer) -> None:
             server.backend.close_document(uri)
         document = documents.open(uri, language, version_in(params), text)
         server.backend.open(document)
+        server.files_touched([uri])
         server.document_edited(uri, None)
         server.documents_changed(uri)
         return None
@@ -35,7 +36,9 @@ def register(server: GeppettoServer) -> None:
         return None
 
     def saved(params: JsonObject) -> JsonValue:
-        server.backend.files_changed([(document_uri(params), _CHANGED)])
+        uri = document_uri(params)
+        server.backend.files_changed([(uri, _CHANGED)])
+        server.files_touched([uri])
         return None
 
     def closed(params: JsonObject) -> JsonValue:
@@ -52,6 +55,7 @@ def register(server: GeppettoServer) -> None:
             change = as_object(change, "a change")
             changes.append((as_string(change.get("uri"), "uri"), as_number(change.get("type"), "type")))
         server.backend.files_changed(changes)
+        server.files_touched([uri for uri, _ in changes])
         if any(name_of(uri) == "geppetto.toml" for uri, _ in changes):
             server.project.forget()
             follow_projects(server)

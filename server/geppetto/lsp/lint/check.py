@@ -11,7 +11,7 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
 from geppetto.lsp.lint import endings, images, models, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
-from geppetto.lsp.lint.models import KnownModels
+from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.rules import UNKNOWN_MODEL, Severity
 from geppetto.lsp.lint.suppression import is_suppressed
 from geppetto.lsp.lint.tree import Tree, tree_of
@@ -58,21 +58,21 @@ class BackendDefinitions:
         return isinstance(uri, str) and path_of(uri) in self._typings
 
 
-async def _nothing_known() -> KnownModels:
-    return KnownModels()
+async def _nothing_known() -> KnownNames:
+    return KnownNames()
 
 
 async def check(
     document: Document,
     definitions: Definitions,
     severities: Mapping[str, Severity | None],
-    known_models: Callable[[], Awaitable[KnownModels]] = _nothing_known,
+    known_names: Callable[[], Awaitable[KnownNames]] = _nothing_known,
 ) -> list[Finding]:
     """The findings in a document, in order, without those that a comment or the settings switch off.
 
     Args:
         severities: by code, where the settings say something; None is off.
-        known_models: asked only if the script names one.
+        known_names: asked only if the script names a model.
     """
     tree = tree_of(document)
     if tree is None:
@@ -81,7 +81,7 @@ async def check(
     if severities.get(UNKNOWN_MODEL.code, UNKNOWN_MODEL.severity) is not None and any(
         models.model_places(tree)
     ):
-        found += models.check(tree, await known_models())
+        found += models.check(tree, await known_names())
     suspected = [
         replace(finding, severity=severities.get(finding.rule.code))
         for finding in found

@@ -36,16 +36,18 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownModels:
-    """The models that are known without asking anybody.
+class KnownNames:
+    """What scripts can name, as far as it is known without asking anybody.
 
     Attributes:
         profiles: by name; None is no profile, or the one that the settings choose.
-        names: by provider, every name that was heard of. Under "" those whose provider is anybody's guess.
+        models: by provider, every name that was heard of. Under "" those whose provider is anybody's guess.
+        tools: those that are written in Python.
     """
 
     profiles: Mapping[str | None, Chosen] = field(default_factory=lambda: {None: Chosen()})
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    tools: tuple[str, ...] = ()
 
     def offered(self, place: ModelPlace) -> frozenset[str] | None:
         """The names that are right at a place; None if that cannot be told.
@@ -61,9 +63,9 @@ class KnownModels:
         if any(provider not in chosen.complete for chosen in possible):
             return None
         heard = (
-            self.names.values()
+            self.models.values()
             if place.provider is None
-            else (self.names.get(provider, ()), self.names.get("", ()))
+            else (self.models.get(provider, ()), self.models.get("", ()))
         )
         return possible[0].complete[provider].union(*heard)
 
@@ -92,7 +94,7 @@ def model_places(tree: Tree) -> Iterator[ModelPlace]:
             yield from _place(tree, node, node.parent.parent)
 
 
-def check(tree: Tree, known: KnownModels) -> Iterator[Finding]:
+def check(tree: Tree, known: KnownNames) -> Iterator[Finding]:
     for place in model_places(tree):
         offered = known.offered(place)
         if offered is None or _is_among(place.name, offered):
@@ -115,16 +117,16 @@ def _place(tree: Tree, options: Node, call: Node | None) -> Iterator[ModelPlace]
     said = {key: _said(tree, given[key]) for key in ("provider", "profile") if key in given}
     if node is None or not name or None in said.values():
         return
-    called = _called(tree, call)
-    if called is None:
+    asked = called(tree, call)
+    if asked is None:
         return
-    probe, is_plain = called
+    probe, is_plain = asked
     provider = said.get("provider")
     if provider is not None or is_plain:
         yield ModelPlace(node, name, provider, said.get("profile"), start_of(probe))
 
 
-def _called(tree: Tree, call: Node) -> tuple[Node, bool] | None:
+def called(tree: Tree, call: Node) -> tuple[Node, bool] | None:
     """The name to ask about, and whether the settings alone decide about the provider."""
     if call.type == "new_expression":
         constructor = call.child_by_field_name("constructor")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS
-from geppetto.lsp.lint.models import Chosen, KnownModels
+from geppetto.lsp.lint.models import Chosen, KnownNames
 from geppetto.lsp.lint.rules import SEVERITIES, Severity
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ProjectSettings:
         self._env = os.environ if env is None else env
         self._by_folder: dict[Path, Lint] = {}
         self._by_file: dict[Path, Lint] = {}
-        self._models: dict[Path, tuple[int, KnownModels]] = {}
+        self._names: dict[Path, tuple[int, KnownNames]] = {}
         self._complaints: set[str] = set()
 
     def of(self, folder: Path) -> Lint:
@@ -54,8 +54,8 @@ class ProjectSettings:
             known = self._by_folder[folder] = self._read(folder)
         return known
 
-    def models_of(self, folder: Path) -> KnownModels:
-        """The models that scripts in a folder can name, from the settings and what services have said before.
+    def names_of(self, folder: Path) -> KnownNames:
+        """What scripts in a folder can name, from the settings and what services have said before.
 
         Raises:
             SettingsError: something in the settings is wrong, about whatever it is.
@@ -63,9 +63,9 @@ class ProjectSettings:
         from geppetto.steps.chat.offered import offers_stamp
 
         stamp = offers_stamp()
-        known = self._models.get(folder)
+        known = self._names.get(folder)
         if known is None or known[0] != stamp:
-            known = self._models[folder] = stamp, _known_models(folder, self._env)
+            known = self._names[folder] = stamp, _known_names(folder, self._env)
         return known[1]
 
     def known(self, folder: Path) -> Lint | None:
@@ -82,7 +82,7 @@ class ProjectSettings:
     def forget(self) -> None:
         self._by_folder.clear()
         self._by_file.clear()
-        self._models.clear()
+        self._names.clear()
         self._complaints.clear()
 
     def _read(self, folder: Path) -> Lint:
@@ -110,7 +110,7 @@ def _lint(settings: "LintSettings") -> Lint:
     )
 
 
-def _known_models(folder: Path, env: Mapping[str, str]) -> KnownModels:
+def _known_names(folder: Path, env: Mapping[str, str]) -> KnownNames:
     from geppetto.settings.load import load_settings
     from geppetto.steps.chat.offered import kept_offer
     from geppetto.steps.chat.pricing import built_in_prices
@@ -136,4 +136,6 @@ def _known_models(folder: Path, env: Mapping[str, str]) -> KnownModels:
         names.setdefault("", {}).update(dict.fromkeys(steps.prices.by_model))
     for model in built_in_prices():
         names.setdefault("claude" if model.startswith("claude") else "openai", {})[model] = None
-    return KnownModels(profiles, {service: tuple(heard) for service, heard in names.items()})
+    tools = dict.fromkeys(name for steps in by_profile.values() for name in steps.tools.by_name)
+    models = {service: tuple(heard) for service, heard in names.items()}
+    return KnownNames(profiles, models, tuple(tools))
