@@ -143,3 +143,39 @@ def test_a_price_is_set_as_a_whole(file: Path) -> None:
     assert (price.input, price.output, price.cached) == (2, 8, None)
     with pytest.raises(SettingsError, match="should be a table"):
         set_value(file, "prices.gpt-4.1", "cheap", kind="workspace")
+
+
+def test_the_severity_of_a_rule(file: Path) -> None:
+    set_value(file, "lint.rules.floating-promise", "error", kind="workspace")
+    set_value(file, "lint.rules.unknown-role", "off", kind="workspace", profile="careful")
+    assert tomllib.loads(file.read_text())["lint"] == {"rules": {"floating-promise": "error"}}
+    rules = load_settings(file.parent, "careful", env={}).steps.lint.rules
+    assert rules == {"floating-promise": "error", "unknown-role": "off"}
+    set_value(file, "lint.rules.floating-promise", None, kind="workspace")
+    assert load_settings(file.parent, env={}).steps.lint.rules == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("lint.rules.floating-promis", "error", 'floating-promis: unknown key; did you mean "floating-promise"'),
+        ("lint.rules.floating-promise", "loud", "lint.rules.floating-promise: .* allowed: error, warning"),
+    ],
+)
+def test_a_rule_or_severity_that_does_not_exist(file: Path, key: str, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        set_value(file, key, text, kind="workspace")
+    assert file.read_text() == BEFORE
+
+
+def test_steps_and_tools_in_python(file: Path) -> None:
+    set_value(file, "steps.wordCount", "my_steps:WordCount", kind="workspace")
+    set_value(file, "tools.look-up", "my_tools:box.look_up", kind="workspace")
+    settings = load_settings(file.parent, env={})
+    assert dict(settings.steps.steps.by_name) == {"wordCount": "my_steps:WordCount"}
+    assert dict(settings.steps.tools.by_name) == {"look-up": "my_tools:box.look_up"}
+    assert settings.origin_of("steps.wordCount").line == 12
+    with pytest.raises(SettingsError, match="a name that a script can use"):
+        set_value(file, "steps.word-count", "my_steps:WordCount", kind="workspace")
+    with pytest.raises(SettingsError, match="should be module:name, such as my_steps:WordCount, not"):
+        set_value(file, "steps.wordCount", "my_steps.py", kind="workspace")

@@ -6,7 +6,7 @@ import pytest
 from geppetto.settings.errors import SettingsError
 from geppetto.settings.keys import service_key
 from geppetto.settings.load import Settings, load_settings
-from geppetto.settings.trust import is_trusted
+from geppetto.settings.trust import is_folder_trusted, is_trusted
 
 KEY = "sk-planted-0123456789"
 MINE = {"OPENAI_API_KEY": KEY}
@@ -172,3 +172,31 @@ def test_an_entry_that_would_never_match_is_a_mistake(workspace: Path, user_fold
     write(user_folder, f'trusted_hosts = ["{entry}"]\n')
     with pytest.raises(SettingsError, match=r"geppetto\.toml:1: trusted_hosts.*should be a host such as"):
         load_settings(workspace, env={})
+
+
+def test_folders_are_trusted_by_the_user_alone(workspace: Path, user_folder: Path, tmp_path: Path) -> None:
+    write(user_folder, f'trusted_folders = ["{workspace.parent}/work", "beside"]\n')
+    trusted = load_settings(workspace, env={"GEPPETTO_TRUSTED_FOLDERS": f"{tmp_path}/a:{tmp_path}/b"})
+    assert [str(each) for each in trusted.trusted_folders] == [
+        f"{tmp_path}/a",
+        f"{tmp_path}/b",
+        f"{workspace.parent}/work",
+        f"{user_folder}/beside",
+    ]
+    write(workspace, f'trusted_folders = ["{workspace}"]\n')
+    with pytest.raises(SettingsError, match="a workspace cannot say whom you trust"):
+        load_settings(workspace, env={})
+    (workspace / "geppetto.toml").unlink()
+    write(workspace, f"GEPPETTO_TRUSTED_FOLDERS={workspace}\n", ".env")
+    assert not is_folder_trusted(workspace, load_settings(workspace, env={}).trusted_folders)
+
+
+def test_a_trusted_folder_holds_what_lies_in_it_and_no_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "alias").symlink_to(tmp_path / "work")
+    assert is_folder_trusted(tmp_path / "work", [tmp_path / "work"])
+    assert is_folder_trusted(tmp_path / "work" / "deep", [tmp_path / "alias"])
+    assert is_folder_trusted(tmp_path / "alias", [tmp_path / "work"])
+    assert not is_folder_trusted(tmp_path / "work2", [tmp_path / "work"])
+    assert not is_folder_trusted(tmp_path, [tmp_path / "work"])
+    assert not is_folder_trusted(tmp_path / "work" / "..", [tmp_path / "work"])

@@ -77,11 +77,12 @@ class RuntimeEngine:
         self.params = params or {}
         self.colors = colors
         self.python_tools = tools
+        self.named_tools: NamedTools | None = None
         self.base_folder = self.root
         self._router = router
         self._owned_router: EventRouter | None = None
-        self._output = output
         self._clients: Clients | None = None
+        self._output = output
         self._setup_functions: list[SetupFunction] = []
         self._installs: list[str] = []
         self._embedding_model: JsonObject | None = None
@@ -114,6 +115,10 @@ class RuntimeEngine:
         self.bindings[name] = binding
         if self._run is not None:
             self._inbox.put(json.dumps(["global", self._step_item(name, binding)]))
+
+    def register_tools(self, tools: NamedTools) -> None:
+        """Tools that a step has if it names them; to be called before :meth:`start` ends."""
+        self.named_tools = tools
 
     def register_call(self, name: str, handler: HostCall) -> None:
         """Answers a call of the prelude's, synchronous or not, with a value that JSON can say."""
@@ -191,13 +196,13 @@ class RuntimeEngine:
             await self._run.close()
         if self._owned_router is not None:
             await self._owned_router.close()
+        if self._clients is not None:
+            await self._clients.aclose()
         if self._isolate is not None:
             self._isolate.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
-        if self._clients is not None:
-            await self._clients.aclose()
         return self
 
     async def __aexit__(
@@ -205,11 +210,6 @@ class RuntimeEngine:
     ) -> None:
         await self.close()
 
-    # For the run
-
-    async def router(self) -> EventRouter:
-        """The router that carries the events of this engine's steps, running."""
-        if self._router is None:
     # For set-up functions
 
     def clients(self) -> Clients:
@@ -229,6 +229,11 @@ class RuntimeEngine:
         if self._run is not None:
             self._run.spent(input_tokens, output_tokens, cost)
 
+    # For the run
+
+    async def router(self) -> EventRouter:
+        """The router that carries the events of this engine's steps, running."""
+        if self._router is None:
             from geppetto.events.router import EventRouter
 
             self._router = self._owned_router = EventRouter()

@@ -63,7 +63,7 @@ class Run:
         self._isolate = isolate
         self._inbox = inbox
         self._sources = Sources()
-        self._tools = ScriptTools(inbox.put, engine.python_tools)
+        self._tools = ScriptTools(inbox.put, engine.python_tools, engine.named_tools)
         self._streams = self._new_streams()
         self._timers = Timers(inbox)
         self._calls: dict[int, asyncio.Task[None]] = {}

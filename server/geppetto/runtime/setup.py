@@ -2,7 +2,7 @@
 
 A step written in Python becomes a global like this::
 
-    engine.add_setup_function(lambda engine: create_step_object(engine, "shout", Shout(), to_text, None))
+    engine.add_setup_function(lambda engine: create_step_object(engine, "shout", Shout()))
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class Cassette(Protocol):
 
     def embeddings(self, make: Callable[[], EmbeddingsProvider]) -> EmbeddingsProvider: ...
 
+    @property
+    def plays(self) -> bool:
+        """Whether it answers by itself, so that no step has to be there."""
+        ...
+
     def hide(self, keys: Iterable[str]) -> None: ...
 
 
@@ -45,7 +50,7 @@ def create_step_object(
     engine: RuntimeEngine,
     name: str,
     step: Step[In, Out],
-    input_converter: Callable[[JsonValue], In],
+    input_converter: Callable[[JsonValue], In] | None = None,
     output_converter: Callable[[Out], JsonValue] | None = None,
     *,
     cassette: Cassette | None = None,
@@ -56,32 +61,68 @@ def create_step_object(
         name: the global.
         step: the step; it may be started many times at once.
         input_converter: what the script passed → the step's input. An exception is the stream's error event.
-        output_converter: the step's value → ``event.result`` of the final event; None keeps the step's own.
+            None checks it against the type that the step declares, as in ``Step[In, Out]``.
+        output_converter: the step's value → ``event.result`` of the final event; None makes it by the type.
         cassette: records the step, or plays it.
+
+    Raises:
+        PluginError: the step's types cannot be said in JSON, and there is no converter.
     """
-    started = step if output_converter is None else _converting(step, output_converter)
+    from geppetto.plugins.steps import TypedStep
 
+    if input_converter is None:
+        started = TypedStep(name, step, write=output_converter)
+        _register(engine, name, lambda: started, cassette)
+    else:
+        started = TypedStep(name, step, lambda value: value, output_converter)
+        _register(engine, name, lambda: started, cassette, input_converter)
+
+
+def _register(
+    engine: RuntimeEngine,
+    name: str,
+    load: Callable[[], Step[Any, Any]],
+    cassette: Cassette | None,
+    convert_input: Callable[[JsonValue], Any] | None = None,
+) -> None:
     def make(options: JsonObject) -> Step[Any, Any]:
-        return started if cassette is None else cassette.step(name, options, lambda: started, chat=False)
+        return load() if cassette is None else cassette.step(name, options, load, chat=False)
 
+    is_played = cassette is not None and cassette.plays
     engine.register_step(
-        name,
-        StepBinding(
-            make=make,
-            convert_input=input_converter,
-            input_type=step.input_type,
-            output_type=step.output_type,
-        ),
+        name, StepBinding(make, convert_input or step_input, load=None if is_played else load)
     )
 
 
-def _converting(step: Step[In, Out], convert: Callable[[Out], JsonValue]) -> Step[In, Out]:
-    """The step with another way to say its value in the final event."""
-    from copy import copy
+def setup_plugins(
+    folder: Path,
+    profile: str | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    cassette: Cassette | None = None,
+) -> SetupFunction:
+    """The steps and tools in Python that the settings of a folder name, and those of installed packages.
 
-    converting = copy(step)
-    setattr(converting, "final_result", convert)  # noqa: B010 - a copy of ours, not the caller's step
-    return converting
+    Their modules are imported when a step is first started, or a tool first offered to a model.
+    """
+
+    def setup(engine: RuntimeEngine) -> None:
+        from geppetto.plugins.declared import declared
+
+        found = declared(folder, profile, env)
+        for problem in found.problems:
+            engine.notice(problem)
+        if found.steps:
+            from geppetto.plugins.steps import StepLoader
+
+            for name, plugin in found.steps.items():
+                _register(engine, name, StepLoader(plugin).load, cassette)
+        if found.tools:
+            from geppetto.plugins.tools import NamedTools
+
+            engine.register_tools(NamedTools([*found.tools.values()]))
+
+    return setup
 
 
 def setup_double_step() -> SetupFunction:
@@ -310,10 +351,24 @@ def setup_standard(
             setup_done_callback(),
             setup_tools(),
             setup_chat_step_factory(settings, cassette=cassette),
+            setup_plugins(folder, profile, env, cassette=cassette),
         ):
             part(engine)
 
     return setup
+
+
+def step_input(value: JsonValue) -> Any:
+    """What a script passes to a step in Python: a Conversation where it is one, else the JSON as it is."""
+    if isinstance(value, dict) and list(value) == ["conversation"]:
+        from geppetto.conversation.errors import ConversationError
+        from geppetto.conversation.wire import from_wire
+
+        try:
+            return from_wire(value["conversation"])
+        except ConversationError:
+            return value  # an object of the script's own with such a member
+    return value
 
 
 def chat_input(value: JsonValue) -> Any:

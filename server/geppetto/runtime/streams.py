@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.plugins.loading import in_thread
 from geppetto.runtime.output import Place, StreamEvent
 from geppetto.runtime.toolbox import ScriptTools
 
 if TYPE_CHECKING:
     from geppetto.events.message import Batch
     from geppetto.events.router import EventRouter
+    from geppetto.steps.context import StepContext
     from geppetto.steps.result import StepResult
     from geppetto.steps.step import Step
 
@@ -31,6 +33,7 @@ class StepBinding:
         input_type: shown in the step's metadata.
         output_type: shown in the step's metadata.
         factory: whether scripts see a class with ``newStep`` (and not one step).
+        load: done in a thread before ``make``, for what takes long; raises if the step cannot be had.
     """
 
     make: Callable[[JsonObject], Step[Any, Any]]
@@ -39,6 +42,7 @@ class StepBinding:
     input_type: str = ""
     output_type: str = ""
     factory: bool = False
+    load: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class LiveStreams:
                 parent_id=_answered(request.input),
                 tools=tools,
             )
-            step, value = self._prepare(request, live)
+            step, value = await self._prepare(request, live, context)
             live.result = step.start(context, value)
             if live.cancelled:
                 live.result.interrupt()
@@ -180,7 +184,9 @@ class LiveStreams:
             self._live.pop(request.step_id, None)
             await handler.remove()
 
-    def _prepare(self, request: StreamRequest, live: _Live) -> tuple[Step[Any, Any], Any]:
+    async def _prepare(
+        self, request: StreamRequest, live: _Live, context: StepContext
+    ) -> tuple[Step[Any, Any], Any]:
         from geppetto.steps.failing import FailingStep
 
         binding = self._bindings.get(request.name)
@@ -194,6 +200,10 @@ class LiveStreams:
                     f"Too many streams at once: the limit is {self._limit}",
                     hint="Wait for some to end before starting more, or raise the limit 'streams'.",
                 )
+            if (named := request.options.get("tools")) and self._tools.named is not None:
+                context.tools = await self._tools.named.with_named(named, context.tools)
+            if binding.load is not None:
+                await in_thread(binding.load)
             return binding.make(request.options), binding.convert_input(request.input)
         except Exception as error:  # a step that cannot be started is an error event, with a start before it
             return FailingStep(error), None

@@ -11,6 +11,7 @@ from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 
 if TYPE_CHECKING:
+    from geppetto.plugins.tools import NamedTools
     from geppetto.steps.tools import ToolBox, ToolDefinition
 
 
@@ -19,11 +20,22 @@ class ToolFailed(GeppettoError):
 
 
 class ScriptTools:
-    """The tools of a run: those the script defined, and those Python registered before it ran."""
+    """The tools of a run.
 
-    def __init__(self, send: Callable[[str], None], python_tools: ToolBox | None = None) -> None:
+    Attributes:
+        python: tools that Python registered before it ran.
+        named: tools that a step has only if it names them.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[str], None],
+        python_tools: ToolBox | None = None,
+        named: NamedTools | None = None,
+    ) -> None:
         self._send = send
         self.python = python_tools
+        self.named = named
         self._definitions: dict[str, ToolDefinition] = {}
         self._waiting: dict[int, asyncio.Future[JsonValue]] = {}
         self._last = 0

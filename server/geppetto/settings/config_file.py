@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.find import user_file
 from geppetto.settings.layers import Layer, Origin, leaves
-from geppetto.settings.models import StepSettings
+from geppetto.settings.models import FilePath, StepSettings
 from geppetto.settings.places import KeyPath, key_lines, line_of
 from geppetto.settings.problems import explain
 from geppetto.settings.text_file import read_text
@@ -38,12 +38,17 @@ def _trusted_host(value: str) -> str:
 TrustedHost: TypeAlias = Annotated[str, AfterValidator(_trusted_host)]
 
 
+TRUST = frozenset({"trusted_hosts", "trusted_folders"})
+"""What only the user's own file may say."""
+
+
 class ConfigFile(StepSettings):
     """All that a `geppetto.toml` may say."""
 
     profile: str | None = None
     profiles: dict[str, StepSettings] = Field(default_factory=dict)
     trusted_hosts: tuple[TrustedHost, ...] = ()
+    trusted_folders: tuple[FilePath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class FileLayers:
     common: Layer
     profiles: Mapping[str, Layer]
     trusted_hosts: tuple[str, ...] = ()
+    trusted_folders: tuple[Path, ...] = ()
 
 
 def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
@@ -82,10 +88,10 @@ def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
             for location, message in explain(error, ConfigFile)
         ]
         raise SettingsError(sorted(problems, key=lambda problem: problem.line or 0)) from None
-    if kind == "workspace" and "trusted_hosts" in config.model_fields_set:
-        line = line_of(lines, ("trusted_hosts",))
+    if kind == "workspace" and (told := sorted(TRUST & config.model_fields_set)):
+        line = line_of(lines, (told[0],))
         message = f"a workspace cannot say whom you trust: this belongs into your own {user_file()}"
-        raise SettingsError([Problem(message, "trusted_hosts", _place(path, line), path, line)])
+        raise SettingsError([Problem(message, told[0], _place(path, line), path, line)])
 
     def layer(settings: StepSettings, prefix: KeyPath, origin: Callable[[int | None], Origin]) -> Layer:
         values = dict(leaves(settings))
@@ -108,6 +114,7 @@ def read_config(path: Path, kind: Literal["workspace", "user"]) -> FileLayers:
             for name, profile in config.profiles.items()
         },
         config.trusted_hosts,
+        config.trusted_folders,
     )
 
 

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import ValidationError
 
 from geppetto.json_value import JsonValue
-from geppetto.settings.config_file import ConfigFile, read_config
+from geppetto.settings.config_file import TRUST, ConfigFile, read_config
 from geppetto.settings.errors import Problem, SettingsError
-from geppetto.settings.layers import Origin, check
+from geppetto.settings.find import user_file
+from geppetto.settings.layers import TABLES, Origin, check
 from geppetto.settings.problems import explain
 from geppetto.settings.text_file import read_text
+from geppetto.settings.trust import is_folder_trusted
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from tomlkit import TOMLDocument
 
-TOP_LEVEL: tuple[str, ...] = ("profile", "trusted_hosts")
+TOP_LEVEL: tuple[str, ...] = ("profile", *sorted(TRUST))
 """The settings that stand before the first table."""
 
 
@@ -51,14 +53,50 @@ def set_value(
         document = tomlkit.document()
     value = None if text is None else _checked(key, text, kind, Origin(kind, path=path), path.parent)
     top = key in TOP_LEVEL and profile is None
-    section, _, name = key.partition(".")
     if top:
         _put_on_top(document, key, value)
     else:
-        tables = ["profiles", profile, section] if profile is not None else [section]
-        _put(document, tables, name, value)
+        table, name = _table_and_name(key)
+        tables = table.split(".")
+        _put(document, tables if profile is None else ["profiles", profile, *tables], name, value)
     _write(path, tomlkit.dumps(document))
     return value
+
+
+def trust_folder(folder: Path) -> bool:
+    """Adds a folder to `trusted_folders` in the user's own file; False if it is trusted already.
+
+    Raises:
+        SettingsError: the file cannot be used or written.
+    """
+    path = user_file()
+    trusted = read_config(path, "user").trusted_folders if os.path.lexists(path) else ()
+    if is_folder_trusted(folder, trusted):
+        return False
+    _set_trusted(path, [*trusted, Path(os.path.realpath(folder))])
+    return True
+
+
+def distrust_folder(folder: Path) -> bool:
+    """Takes a folder out of `trusted_folders` in the user's own file; False if it is not there.
+
+    Raises:
+        SettingsError: the file cannot be used or written.
+    """
+    path = user_file()
+    trusted = read_config(path, "user").trusted_folders if os.path.lexists(path) else ()
+    left = [each for each in trusted if os.path.realpath(each) != os.path.realpath(folder)]
+    if len(left) == len(trusted):
+        return False
+    _set_trusted(path, left)
+    return True
+
+
+def _set_trusted(path: Path, folders: list[Path]) -> None:
+    import json
+
+    said = json.dumps([os.fspath(each) for each in folders], ensure_ascii=False)
+    set_value(path, "trusted_folders", said if folders else None, kind="user")
 
 
 def _checked(key: str, text: str, kind: str, origin: Origin, base: Path) -> JsonValue:
@@ -75,6 +113,12 @@ def _checked(key: str, text: str, kind: str, origin: Origin, base: Path) -> Json
     raise problem
 
 
+def _table_and_name(key: str) -> tuple[str, str]:
+    """The table that a setting stands in: a section, or a table in one, as for `lint.rules.floating-promise`."""
+    table = next((table for table in TABLES if key.startswith(f"{table}.")), key.partition(".")[0])
+    return table, key[len(table) + 1 :]
+
+
 def _readings(text: str) -> list[JsonValue]:
     try:
         parsed = cast("dict[str, JsonValue]", tomllib.loads(f"value = {text}"))
@@ -85,9 +129,12 @@ def _readings(text: str) -> list[JsonValue]:
 
 def _check(key: str, value: JsonValue, kind: str, origin: Origin, base: Path) -> None:
     if key not in TOP_LEVEL:
+        table, name = _table_and_name(key)
+        if table in TABLES:
+            key, value = table, {name: value}
         check({key: (value, origin)}, base)
         return
-    if key == "trusted_hosts" and kind == "workspace":
+    if key in TRUST and kind == "workspace":
         raise SettingsError([Problem("belongs into your own file: use --user", key, str(origin))])
     try:
         ConfigFile.model_validate({key: value})

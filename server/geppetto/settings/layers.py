@@ -18,7 +18,8 @@ Kind: TypeAlias = Literal[
 ]
 
 _LISTS = ("chat.stop", "lint.file_patterns")
-_TABLES = ("lint.rules",)
+TABLES = ("lint.rules",)
+"""Settings that are tables of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def check(values: Mapping[str, tuple[JsonValue, Origin]], base: Path) -> Layer:
         # A list in one text: JSON, or else the only element.
         if key in _LISTS and isinstance(value, str):
             value = _list(value)
-        elif key in _TABLES and isinstance(value, str):
+        elif key in TABLES and isinstance(value, str):
             value = _table(value)
         sections.setdefault(section, {})[name] = value
     try:

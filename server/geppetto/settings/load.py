@@ -30,9 +30,16 @@ from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.find import find_env_file, find_workspace_file, user_file
 from geppetto.settings.keychain import read_key
 from geppetto.settings.layers import Layer, Origin, check, fields_of
-from geppetto.settings.models import PriceSettings, ServiceSettings, StepSettings
+from geppetto.settings.models import (
+    PriceSettings,
+    PricesSettings,
+    ServiceSettings,
+    StepSettings,
+    StepsSettings,
+    ToolsSettings,
+)
 from geppetto.settings.problems import suggestion
-from geppetto.settings.trust import withhold_keys
+from geppetto.settings.trust import folders_trusted_by, withhold_keys
 
 DEFAULT = Origin("default")
 COMMAND_LINE = Origin("command line")
@@ -63,6 +70,8 @@ class Settings:
     """The files that were read, strongest first."""
     notices: tuple[str, ...]
     """What the user should be told, once, though nothing is wrong enough to stop."""
+    trusted_folders: tuple[Path, ...] = ()
+    """Folders whose Python code may run: see `settings.trust`."""
 
     def origin_of(self, key: str) -> Origin:
         """Where a setting, such as `chat.model`, comes from; KeyError if there is no such setting."""
@@ -77,7 +86,11 @@ class Settings:
         return [self._row(section, name) for section, name in keys]
 
     def _names(self, section: str) -> list[str]:
-        return sorted(self.steps.prices.by_model) if section == "prices" else fields_of(section)
+        match getattr(self.steps, section, None):
+            case PricesSettings(by_model=named) | StepsSettings(by_name=named) | ToolsSettings(by_name=named):
+                return sorted(named)
+            case _:
+                return fields_of(section)
 
     def _row(self, section: str, name: str) -> Row:
         settings: object = getattr(self.steps, section)
@@ -136,6 +149,10 @@ def load_settings(
         profiles=tuple(profiles),
         files=tuple(path for path in (env_file, *(file.path for file in files)) if path),
         notices=(*chain.from_iterable(layer.notices for layer in layers), *withheld),
+        trusted_folders=(
+            *folders_trusted_by(env),
+            *chain.from_iterable(file.trusted_folders for file in files),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ Each section is a table of `geppetto.toml` and a group of `GEPPETTO_SECTION_KEY`
 default, so that `StepSettings()` is what an empty machine has: chat by echo, embeddings by hashing.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -78,6 +79,25 @@ def _address(value: str) -> str:
     return value
 
 
+def _global_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_$][\w$]*", value, re.ASCII):
+        raise PydanticCustomError("name", "should be a name that a script can use, such as wordCount")
+    return value
+
+
+def _tool_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise PydanticCustomError("name", "should be a name of 1 to 64 letters, digits, _ or -")
+    return value
+
+
+def _python_name(value: str) -> str:
+    module, colon, name = value.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        raise PydanticCustomError("python_name", "should be module:name, such as my_steps:WordCount")
+    return value
+
+
 def _bus(value: SecretStr) -> SecretStr:
     """The address of a bus; it may hold a password, so it is shown nowhere."""
     if not value.get_secret_value().startswith(("nats://", "tls://", "redis://", "rediss://")):
@@ -99,6 +119,7 @@ Patience: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, all
 Dollars: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Size: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(gt=0)]
 RoomOrNone: TypeAlias = Annotated[ByteSize, BeforeValidator(_number), Field(ge=0)]
+PythonName: TypeAlias = Annotated[str, AfterValidator(_python_name)]
 FilePattern: TypeAlias = Annotated[str, AfterValidator(_file_pattern)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_from_its_folder)]
 
@@ -254,6 +275,30 @@ class PricesSettings(Section):
         return self.__pydantic_extra__
 
 
+class StepsSettings(Section):
+    """Steps written in Python, by the name that scripts use, as in `wordCount = "my_steps:WordCount"`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_global_name)], PythonName] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @property
+    def by_name(self) -> Mapping[str, str]:
+        return self.__pydantic_extra__
+
+
+class ToolsSettings(Section):
+    """Tools written in Python, by the name that models use, as in `lookup = "my_tools:lookup"`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_tool_name)], PythonName] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @property
+    def by_name(self) -> Mapping[str, str]:
+        return self.__pydantic_extra__
+
+
 class ServiceSettings(Section):
     """How to reach a model service. The key is a secret: it is in no repr, message or output.
 
@@ -299,6 +344,8 @@ class StepSettings(Section):
     prices: PricesSettings = PricesSettings()
     lint: LintSettings = LintSettings()
     bus: BusSettings = BusSettings()
+    steps: StepsSettings = StepsSettings()
+    tools: ToolsSettings = ToolsSettings()
     openai: ServiceSettings = ServiceSettings()
     claude: ServiceSettings = ServiceSettings()
     ollama: ServiceSettings = ServiceSettings()

@@ -1,4 +1,4 @@
-"""Which addresses may get the user's keys.
+"""Whom the user trusts: which addresses get keys, and whose Python code runs.
 
 A workspace may come from anybody: a repository cloned, a folder sent. Its files may say where a model service is,
 and a key that was sent there would be in somebody else's hands. So an address that a file of the workspace says
@@ -9,8 +9,13 @@ and a key that was sent there would be in somebody else's hands. So an address t
 - or the user trusts it: `trusted_hosts` in the user's own `geppetto.toml`.
 
 An entry there is a host, which is then trusted over https, or a whole origin, such as `http://gpu-box:8000`.
+
+Scripts run in a sandbox, but steps and tools in Python can do whatever the user can, with the keys too. So those that
+a workspace's `geppetto.toml` names are imported only if that file is the user's own, or lies in a folder that the user
+trusts: `trusted_folders` in the user's own `geppetto.toml`, or `GEPPETTO_TRUSTED_FOLDERS`.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +25,8 @@ from geppetto.settings.layers import Origin
 from geppetto.settings.models import ServiceSettings, StepSettings
 
 VENDOR_HOSTS: tuple[str, ...] = ("api.openai.com", "api.anthropic.com")
+
+FOLDERS_VARIABLE = "GEPPETTO_TRUSTED_FOLDERS"
 
 SERVICES: tuple[str, ...] = tuple(
     name for name, field in StepSettings.model_fields.items() if field.annotation is ServiceSettings
@@ -41,6 +48,17 @@ def is_trusted(address: str, trusted_hosts: Sequence[str]) -> bool:
     origins = {_origin(entry) for entry in trusted_hosts if "://" in entry}
     hosts = {entry.lower() for entry in (*VENDOR_HOSTS, *trusted_hosts) if "://" not in entry}
     return _origin(address) in origins or (url.scheme == "https" and host in hosts)
+
+
+def folders_trusted_by(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """The folders in `GEPPETTO_TRUSTED_FOLDERS`, separated as in `PATH`."""
+    return tuple(Path(each).expanduser() for each in env.get(FOLDERS_VARIABLE, "").split(os.pathsep) if each)
+
+
+def is_folder_trusted(folder: Path, trusted_folders: Sequence[Path]) -> bool:
+    """Whether a folder is one of those that the user trusts, or lies in one. Links are followed first."""
+    real = Path(os.path.realpath(folder))
+    return any(real.is_relative_to(os.path.realpath(trusted)) for trusted in trusted_folders)
 
 
 def withhold_keys(

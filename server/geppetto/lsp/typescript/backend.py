@@ -165,6 +165,12 @@ class Backend:
         for document in self._documents:
             self.open(document)
 
+    def use_typings(self, project: Project, text: str) -> bool:
+        """Typings of one project besides those of all; True if they are other ones than before."""
+        changed = self.shadow.use_typings(project, text)
+        self._tell_changed(changed)
+        return bool(changed)
+
     def tell_configs_changed(self) -> None:
         """After the shadow's configurations have been written anew."""
         self._tell_changed([project.config for project in self.shadow])

@@ -19,6 +19,7 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.uris import is_within
 
 CONFIG_NAME = "geppetto.tsconfig.json"
+OWN_TYPINGS_NAME = "steps.d.ts"
 _LINK = "src"
 _PREFIX = "geppetto-lsp-"
 _NEVER_MATCHED = ("node_modules", "bower_components", "jspm_packages")
@@ -51,6 +52,7 @@ class Project:
         is_loose: made for a file outside of every workspace folder, and gone with its last document.
         is_wide: holds all of the user's files, or of the machine's, so subfolders are not searched for scripts.
         extra: documents that the patterns do not match, by their path below `shadow`.
+        has_own_typings: whether there are typings for this project alone, in `own_typings`.
     """
 
     folder: str | None
@@ -60,10 +62,15 @@ class Project:
     is_wide: bool
     extra: set[str] = field(default_factory=set[str])
     documents: int = 0
+    has_own_typings: bool = False
 
     @property
     def config(self) -> str:
         return os.path.join(self.root, CONFIG_NAME)
+
+    @property
+    def own_typings(self) -> str:
+        return os.path.join(self.root, OWN_TYPINGS_NAME)
 
 
 class Shadow:
@@ -147,6 +154,21 @@ class Shadow:
         for project in self:
             self._write_config(project)
 
+    def use_typings(self, project: Project, text: str) -> list[str]:
+        """Other typings for one project, none if empty; the files that have changed for it."""
+        path = Path(project.own_typings)
+        if text == (path.read_text("utf-8") if project.has_own_typings else ""):
+            return []
+        if text:
+            path.write_text(text, "utf-8")
+        else:
+            path.unlink()
+        if project.has_own_typings == bool(text):
+            return [project.own_typings]
+        project.has_own_typings = bool(text)
+        self._write_config(project)
+        return [project.own_typings, project.config]
+
     def close(self) -> None:
         """Removes the folder."""
         self._projects.clear()
@@ -196,7 +218,10 @@ class Shadow:
         include += [f"{_LINK}/{extra.replace(os.sep, '/')}" for extra in sorted(project.extra)]
         config: JsonObject = {
             "compilerOptions": _COMPILER_OPTIONS,
-            "files": [path.as_posix() for path in self.typings],
+            "files": [
+                *(path.as_posix() for path in self.typings),
+                *([OWN_TYPINGS_NAME] if project.has_own_typings else []),
+            ],
             "include": include,
         }
         Path(project.config).write_text(json.dumps(config, indent=2), "utf-8")

@@ -50,6 +50,8 @@ class Player:
         self._model = contents.model
         self._vectors = contents.vectors
 
+    plays = True
+
     @property
     def unused(self) -> list[JsonObject]:
         """The requests of the recordings that were not played."""

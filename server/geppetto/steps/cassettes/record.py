@@ -50,6 +50,8 @@ class Recorder:
             raise CassetteError(f"the cassette {path} cannot be written: {error.strerror}") from None
         self._file.write(line_bytes({"geppetto_cassette": VERSION}))
 
+    plays = False
+
     def step(
         self, name: str, options: JsonObject, make: Callable[[], Step[Any, Any]], *, chat: bool
     ) -> Step[Any, Any]:

@@ -1,0 +1,143 @@
+"""Steps of the user's own: the object that a name means, with its types checked on the way in and out."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+from collections.abc import Callable
+from copy import copy
+from typing import TYPE_CHECKING, Any, cast
+
+from geppetto.json_value import JsonValue
+from geppetto.plugins.errors import PluginError
+from geppetto.plugins.loading import guarded, load
+from geppetto.steps.cassettes.wrapping import StartedStep
+from geppetto.steps.failing import FailingStep
+from geppetto.steps.step import Step
+
+if TYPE_CHECKING:
+    from geppetto.plugins.declared import Plugin
+    from geppetto.plugins.shapes import Shape
+    from geppetto.steps.context import StepContext
+    from geppetto.steps.result import StepResult
+
+
+class TypedStep(StartedStep):
+    """A step as scripts see it: takes and gives JSON.
+
+    Args:
+        name: of the global.
+        step: it may be started many times at once.
+        read: what the script passed → the step's input; None: by the types that the step declares.
+        write: the step's value → JSON; None: by these types.
+
+    Raises:
+        PluginError: the types cannot be said in JSON.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Step[Any, Any],
+        read: Callable[[JsonValue], Any] | None = None,
+        write: Callable[[Any], JsonValue] | None = None,
+    ) -> None:
+        self.shapes: tuple[Shape, Shape] | None = None
+        if read is None or write is None:
+            from geppetto.plugins.shapes import step_shapes
+
+            self.shapes = taken, given = step_shapes(step)
+            read = read or (lambda value: taken.read(value, name))
+            write = write or (lambda value: given.write(value, name))
+        self._read = read
+        self.step = _presented(name, step, write)
+
+    def start(self, ctx: StepContext, input: Any) -> StepResult[Any]:
+        step, value = self.step, input
+        try:
+            value = self._read(input)
+        except Exception as error:
+            step = FailingStep(error)
+        self._hand_topics(step)
+        return step.start(ctx, value)
+
+
+class StepLoader:
+    """Loads a step when it is first started; what cannot be loaded says why at every start."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+        self._lock = threading.Lock()
+        self._loaded: TypedStep | PluginError | None = None
+
+    def load(self) -> TypedStep:
+        """
+        Raises:
+            PluginError: it cannot be had.
+        """
+        with self._lock:
+            if self._loaded is None:
+                try:
+                    self._loaded = load_step(self._plugin)
+                except PluginError as error:
+                    self._loaded = error
+        if isinstance(self._loaded, PluginError):
+            raise self._loaded
+        return self._loaded
+
+
+def load_step(plugin: Plugin) -> TypedStep:
+    """The step that a name in the settings, or of a package, means: a subclass of `Step`, or an object of one.
+
+    Raises:
+        PluginError: it cannot be imported or made, or is no step.
+    """
+    found = load(plugin)
+    if isinstance(found, type) and issubclass(found, Step):
+        cls = cast("type[Step[Any, Any]]", found)
+        if inspect.isabstract(cls):
+            raise PluginError(f"the step {plugin.name}: {plugin.target} has no method run")
+        found = guarded(plugin, cls)
+    if not isinstance(found, Step):
+        raise PluginError(
+            f"the step {plugin.name}: {plugin.target} is {_kind(found)}, and not a geppetto.steps.step.Step",
+            hint=f"class {plugin.target.rpartition(':')[2].rpartition('.')[2]}(Step[str, str]): …",
+        )
+    step = cast("Step[Any, Any]", found)
+    try:
+        return guarded(plugin, lambda: TypedStep(plugin.name, step))
+    except PluginError as error:
+        said = str(error)
+        if said.startswith(f"the step {plugin.name}:"):
+            raise
+        hint = error.hint or f"{plugin.origin} names {plugin.target}."
+        raise PluginError(f"the step {plugin.name}: {said}", hint=hint) from error
+
+
+def _presented(name: str, step: Step[Any, Any], write: Callable[[Any], JsonValue]) -> Step[Any, Any]:
+    """A copy of the step with all that a class may leave out, and with its values as JSON."""
+    step = copy(step)
+    for attribute, default in (("type", name), ("input_type", "unknown"), ("output_type", "unknown")):
+        if not hasattr(step, attribute):
+            setattr(step, attribute, default)
+    vars(step)["final_result"] = write
+    if getattr(type(step), "final_text") is getattr(Step, "final_text"):  # noqa: B009 - of whatever type
+
+        def final_text(value: Any) -> str:
+            return _text(write(value))
+
+        vars(step)["final_text"] = final_text
+    return step
+
+
+def _text(value: JsonValue) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, type):
+        return "another class"
+    return "a function" if callable(found) else f"{type(found).__name__}"
