@@ -1,4 +1,4 @@
-"""Builds what the package carries besides Python: the prelude and the native TypeScript compiler.
+"""Builds what the package carries besides Python: the prelude, the native TypeScript compiler, the page's htmx.
 
 Runs as hatchling's build hook (wheel, sdist, editable) and by hand: ``python hatch_build.py``.
 npm is called only when something is missing or out of date, so a rebuild works offline.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,24 @@ class Assets:
         self.node_modules = self.prelude_source / "node_modules"
         self.prelude = root / "server" / "geppetto" / "runtime" / "prelude.js"
         self.prelude_licences = self.prelude.with_name("prelude.LICENSES.txt")
+        self.web_source = root / "server" / "web-assets"
         self.vendor = root / "server" / "geppetto" / "_vendor"
         self.typings = root / "typings" / "geppetto.d.ts"
 
     def build(self, *, compiler: bool = True) -> None:
         """Makes what is missing or older than its sources."""
         if not self._prelude_is_fresh():
-            self._install_node_modules()
-            self._npm("geppetto: building the prelude", "run", "build", "--silent")
+            self._install_node_modules(self.prelude_source)
+            self._npm("geppetto: building the prelude", self.prelude_source, "run", "build", "--silent")
             for product in (self.prelude, self.prelude_licences):
                 if not product.is_file():
                     raise BuildProblem(f"`npm run build` in {self.prelude_source} wrote no {product}.")
         if compiler and not self._compiler_is_fresh():
-            self._install_node_modules()
+            self._install_node_modules(self.prelude_source)
             self._copy_compiler()
+        if compiler and not self._htmx_is_fresh():
+            self._install_node_modules(self.web_source)
+            self._copy_htmx()
 
     # --- the prelude
 
@@ -102,33 +107,53 @@ class Assets:
                 f"npm did not install {source.relative_to(self.node_modules)}: "
                 "run `npm ci --include=optional` in server/prelude, then try again."
             )
-        # Made aside and renamed, so that nobody ever sees half a compiler.
+        with self._fresh_vendor("typescript") as fresh:
+            shutil.copytree(source / "lib", fresh / "lib")
+            for name in ("LICENSE", "NOTICE.txt", "package.json"):
+                shutil.copyfile(source / name, fresh / name)
+
+    # --- htmx
+
+    def _htmx_is_fresh(self) -> bool:
+        copied = self.vendor / "htmx" / "package.json"
+        lock = json.loads((self.web_source / "package-lock.json").read_text(encoding="utf-8"))
+        locked = lock["packages"]["node_modules/htmx.org"]["version"]
+        return copied.is_file() and json.loads(copied.read_text(encoding="utf-8"))["version"] == locked
+
+    def _copy_htmx(self) -> None:
+        source = self.web_source / "node_modules" / "htmx.org"
+        with self._fresh_vendor("htmx") as fresh:
+            for name in ("dist/htmx.min.js", "dist/ext/hx-sse.min.js", "LICENSE", "package.json"):
+                shutil.copyfile(source / name, fresh / Path(name).name)
+
+    @contextmanager
+    def _fresh_vendor(self, name: str) -> Iterator[Path]:
+        """A folder that takes the place of `_vendor/name` when it is full: nobody ever sees half of it."""
         self.vendor.mkdir(exist_ok=True)
-        target = self.vendor / "typescript"
-        fresh = self.vendor / f".typescript-{os.getpid()}"
+        target = self.vendor / name
+        fresh = self.vendor / f".{name}-{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        shutil.copytree(source / "lib", fresh / "lib")
-        for name in ("LICENSE", "NOTICE.txt", "package.json"):
-            shutil.copyfile(source / name, fresh / name)
+        yield fresh
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
 
     # --- npm
 
-    def _install_node_modules(self) -> None:
-        lock = self.prelude_source / "package-lock.json"
-        installed = self.node_modules / ".package-lock.json"
+    def _install_node_modules(self, project: Path) -> None:
+        lock = project / "package-lock.json"
+        installed = project / "node_modules" / ".package-lock.json"
         if installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime:
             return
-        self._npm("geppetto: npm ci in server/prelude", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+        quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+        self._npm(f"geppetto: npm ci in server/{project.name}", project, "ci", *quiet)
 
-    def _npm(self, announcement: str, *arguments: str) -> None:
+    def _npm(self, announcement: str, project: Path, *arguments: str) -> None:
         npm = find_npm()
         print(announcement, file=sys.stderr)
         done = subprocess.run(
             [npm, *arguments],
-            cwd=self.prelude_source,
+            cwd=project,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -138,7 +163,7 @@ class Assets:
         if done.returncode != 0:
             print(done.stdout.rstrip(), file=sys.stderr)
             raise BuildProblem(
-                f"`npm {' '.join(arguments)}` failed in {self.prelude_source} with exit code {done.returncode}; "
+                f"`npm {' '.join(arguments)}` failed in {project} with exit code {done.returncode}; "
                 "what it said stands above."
             )
 

@@ -48,6 +48,12 @@ def tsc_version() -> str:
 
 
 @cache
+def htmx_folder() -> Path:
+    """The folder with htmx, which the web chat's page loads."""
+    return _existing("htmx", _PACKAGE / "_vendor" / "htmx" / "htmx.min.js").parent
+
+
+@cache
 def cache_dir() -> Path:
     """Where Geppetto keeps what it can make again; `GEPPETTO_CACHE_DIR`, or the user's cache folder.
 

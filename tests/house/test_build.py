@@ -35,19 +35,29 @@ class Tree:
         (self.prelude / "package-lock.json").write_text(
             json.dumps({"packages": {package: {"version": "7.0.2"}}})
         )
+        self.web = root / "server" / "web-assets"
+        self.web.mkdir()
+        (self.web / "package-lock.json").write_text(
+            json.dumps({"packages": {"node_modules/htmx.org": {"version": "4.0.1"}}})
+        )
         self.tool("node", "echo v20.1.0")
         self.tool(
             "npm",
             f"""
             echo "$*" >> {self.log}
-            case "$1" in
-            ci)
+            case "${{PWD##*/}} $1" in
+            "web-assets ci")
+                mkdir -p node_modules/htmx.org/dist/ext; cd node_modules/htmx.org
+                echo htmx > dist/htmx.min.js; echo sse > dist/ext/hx-sse.min.js; echo licence > LICENSE
+                echo '{{"version": "4.0.1"}}' > package.json
+                touch ../.package-lock.json ;;
+            *" ci")
                 mkdir -p {package}/lib
                 echo tsc > {package}/lib/tsc; chmod +x {package}/lib/tsc
                 echo '{{"version": "7.0.2"}}' > {package}/package.json
                 echo licence > {package}/LICENSE; echo notice > {package}/NOTICE.txt
                 touch node_modules/.package-lock.json ;;
-            run)
+            *" run")
                 echo built > ../geppetto/runtime/prelude.js
                 echo licences > ../geppetto/runtime/prelude.LICENSES.txt ;;
             esac
@@ -78,11 +88,18 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
 
 
 def test_a_first_build_makes_everything_and_a_second_one_calls_no_npm(tree: Tree) -> None:
-    assert [call.split()[0] for call in tree.build()] == ["ci", "run"]
+    assert [call.split()[0] for call in tree.build()] == ["ci", "run", "ci"]
     vendor = tree.root / "server" / "geppetto" / "_vendor" / "typescript"
     assert os.access(vendor / "lib" / "tsc", os.X_OK)
     assert (vendor / "LICENSE").read_text() == "licence\n"
     assert (vendor / "NOTICE.txt").read_text() == "notice\n"
+    htmx = vendor.parent / "htmx"
+    assert sorted(file.name for file in htmx.iterdir()) == [
+        "LICENSE",
+        "htmx.min.js",
+        "hx-sse.min.js",
+        "package.json",
+    ]
 
     tree.tool("npm", "exit 9")  # would be a loud failure
     tree.tool("node", "exit 9")
@@ -106,7 +123,7 @@ def test_a_changed_test_of_the_prelude_builds_nothing(tree: Tree) -> None:
 def test_another_locked_compiler_replaces_the_copied_one(tree: Tree) -> None:
     tree.build()
     shutil.rmtree(tree.root / "server" / "geppetto" / "_vendor")
-    assert tree.build() == []  # node_modules still has it
+    assert tree.build() == []  # node_modules still has them
     assert (tree.root / "server" / "geppetto" / "_vendor" / "typescript" / "lib" / "tsc").exists()
 
 
@@ -192,6 +209,10 @@ def test_the_wheel_is_for_this_platform_and_carries_what_it_needs(wheel: Path) -
         "geppetto/_vendor/typescript/lib/lib.esnext.d.ts",
         "geppetto/_vendor/typescript/LICENSE",
         "geppetto/_vendor/typescript/NOTICE.txt",
+        "geppetto/_vendor/htmx/htmx.min.js",
+        "geppetto/_vendor/htmx/LICENSE",
+        "geppetto/web/templates/page.html",
+        "geppetto/web/static/chat.js",
     } <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("geppetto/prelude", "tests", "prelude")) for name in names)

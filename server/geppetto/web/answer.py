@@ -1,0 +1,212 @@
+"""An answer while it comes: from the events of a step to changes of a page, a few a second, each small."""
+
+import asyncio
+from typing import Final
+
+from geppetto.events.dispatch import ChatEventHandler
+from geppetto.events.models import (
+    ErrorEvent,
+    Event,
+    EventMetadata,
+    FinalEvent,
+    InterruptEvent,
+    PartialEvent,
+    StartEvent,
+    ToolCallEvent,
+    ToolResultEvent,
+)
+from geppetto.web.blocks import BlockSplitter, blocks_of
+from geppetto.web.feed import Feed
+from geppetto.web.markdown import to_html
+from geppetto.web.turns import Status, TextPart, ToolPart, Turn
+from geppetto.web.views import Views
+
+PAUSE: Final = 0.04
+"""Seconds between two changes; what arrives in between goes together."""
+
+_GROWTH: Final = 12
+"""An open block is rendered anew when a twelfth was added: all that is sent for a text of n characters is O(n)."""
+
+
+class Answer(ChatEventHandler):
+    """Follows one step's events. What it says to the feed:
+
+    - `block {turn, n, html, done}`: block n of the turn is this now; when `done`, for good.
+    - `tail {turn, n, text}`: this text goes to the end of block n, until the block comes anew.
+    - `end {turn, html, said}`: the answer is over; `html` is what stands below it.
+    """
+
+    def __init__(self, turn: Turn, feed: Feed, views: Views) -> None:
+        self.turn = turn
+        self.ended = asyncio.Event()
+        self.changed = False
+        """Whether there is more than when it was last saved; for whoever saves it."""
+        self._feed = feed
+        self._views = views
+        self._html: list[str] = []
+        self._pieces: list[str] = []
+        self._waiting: list[str] = []
+        self._splitter = BlockSplitter()
+        self._rendered = 0
+        self._sent = 0
+        self._tool_places: dict[str, int] = {}
+        self._started = self._flushed = asyncio.get_running_loop().time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def blocks(self) -> list[str]:
+        """The HTML of the blocks as every reader of the feed has them by now."""
+        open_part = self._splitter.open[: self._sent]
+        return [*self._html, to_html(open_part)] if open_part else self._html
+
+    def collect(self) -> None:
+        """Bring the turn's text up to date; it is joined only when somebody wants it."""
+        self.changed = False
+        if self._pieces:
+            text = "".join(self._pieces)
+            self._pieces = [text]
+            last = self.turn.parts[-1]
+            assert isinstance(last, TextPart)
+            last.text = text
+
+    def take(self, event: Event) -> None:
+        """Follow an event. One of another step, or one that comes after the end, is none of its business."""
+        if event.step.step_id != self.turn.id or self.ended.is_set():
+            return
+        self.changed = True
+        match event:
+            case PartialEvent():
+                self._add_text(event.delta)
+            case ToolCallEvent():
+                call = event.tool_call
+                self._add_tool(ToolPart(id=call.id, name=call.name, input=call.input))
+            case ToolResultEvent():
+                self._finish_tool(event)
+            case StartEvent():
+                self.turn.meta.engine = event.meta.engine
+            case FinalEvent():
+                self._learn(event.meta)
+                self.end("done", text=event.text)
+            case InterruptEvent():
+                self._learn(event.meta)
+                self.end("interrupted", text=event.text)
+            case ErrorEvent():
+                self._learn(event.meta)
+                self.end("error", error=event.error_string)
+
+    handle_start = take
+    handle_partial = take
+    handle_tool_call = take
+    handle_tool_result = take
+    handle_final = take
+    handle_interrupt = take
+    handle_error = take
+
+    def end(self, status: Status, *, text: str = "", error: str = "") -> None:
+        """The answer is over. `text` is all of it, for a step that streamed nothing. Happens once."""
+        if self.ended.is_set():
+            return
+        if text and not self.turn.parts:
+            self._add_text(text)
+        self._finish_text()
+        turn = self.turn
+        for part in turn.parts:
+            if isinstance(part, ToolPart):
+                part.done = True
+        turn.status, turn.error = status, error
+        turn.meta.seconds = round(asyncio.get_running_loop().time() - self._started, 3)
+        self.changed = True
+        said = {"done": "Answer finished.", "interrupted": "Answer stopped.", "error": f"Error: {error}"}
+        self._feed.add(
+            "end", {"turn": turn.id, "html": self._views.footer(turn), "said": said.get(status, "")}
+        )
+        self.ended.set()
+
+    # --- text
+
+    def _add_text(self, delta: str) -> None:
+        parts = self.turn.parts
+        if not parts or not isinstance(parts[-1], TextPart):
+            parts.append(TextPart())
+        self._pieces.append(delta)
+        self._waiting.append(delta)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            pause = self._flushed + PAUSE - loop.time()
+            if pause <= 0:
+                self._flush()
+            else:
+                self._timer = loop.call_later(pause, self._flush)
+
+    def _flush(self) -> None:
+        """Send what is waiting: finished blocks, and the open one whole or only what was added to it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._flushed = asyncio.get_running_loop().time()
+        if not self._waiting:
+            return
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        for block in self._splitter.feed(text):
+            self._finish_block(block)
+        block = self._splitter.open
+        if len(block) - self._rendered > self._rendered // _GROWTH:
+            self._block(len(self._html), to_html(block))
+            self._rendered = len(block)
+        elif added := block[self._sent :]:
+            self._feed.add("tail", {"turn": self.turn.id, "n": len(self._html), "text": added})
+        self._sent = len(block)
+
+    def _finish_text(self) -> None:
+        self._flush()
+        for block in self._splitter.finish():
+            self._finish_block(block)
+        self.collect()
+        self._pieces.clear()
+
+    def _finish_block(self, block: str) -> None:
+        html = to_html(block)
+        self._block(len(self._html), html, done=True)
+        self._html.append(html)
+        self._rendered = self._sent = 0
+
+    # --- tools
+
+    def _add_tool(self, part: ToolPart) -> None:
+        self._finish_text()
+        self.turn.parts.append(part)
+        self._tool_places[part.id] = len(self._html)
+        html = self._views.tool(part)
+        self._block(len(self._html), html, done=True)
+        self._html.append(html)
+
+    def _finish_tool(self, event: ToolResultEvent) -> None:
+        result = event.tool_result
+        place = self._tool_places.get(result.id)
+        for part in self.turn.parts:
+            if place is not None and isinstance(part, ToolPart) and part.id == result.id and not part.done:
+                part.result, part.is_error, part.done = result.result, bool(result.is_error), True
+                self._html[place] = self._views.tool(part)
+                self._block(place, self._html[place])
+
+    def _block(self, n: int, html: str, *, done: bool = False) -> None:
+        self._feed.add("block", {"turn": self.turn.id, "n": n, "html": html, "done": done})
+
+    def _learn(self, meta: EventMetadata) -> None:
+        known = self.turn.meta
+        known.engine, known.stop_reason = meta.engine, meta.stop_reason or ""
+        if meta.usage is not None:
+            known.input_tokens, known.output_tokens = meta.usage.input_tokens, meta.usage.output_tokens
+            known.cost = meta.usage.cost
+
+
+def rendered(turn: Turn, views: Views) -> list[str]:
+    """The HTML of the blocks of an answer that is over: the same as while it came."""
+    html: list[str] = []
+    for part in turn.parts:
+        if isinstance(part, TextPart):
+            html += (to_html(block) for block in blocks_of(part.text))
+        else:
+            html.append(views.tool(part))
+    return html
