@@ -138,6 +138,16 @@ async def test_a_text_without_a_file_gets_its_params(client: Any) -> None:
     assert any(event.get("text") == "1!" for event in await ended(client, run_id))
 
 
+async def test_a_run_is_recorded_and_played_by_cassette(client: Any, uri: str, workspace: Path) -> None:
+    client.open(uri, 'await chatStep.startStream("hi").done();')
+    tape = {"path": "tape.jsonl"}
+    await ended(client, await run(client, uri=uri, cassette={"mode": "record", **tape}))
+    assert '"input": "hi"' in (workspace / "tape.jsonl").read_text()
+    events = await ended(client, await run(client, uri=uri, cassette={"mode": "replay", **tape}))
+    assert events[-1]["outcome"] == "ok"
+    assert await client.error("geppetto/run", {"uri": uri, "cassette": {"mode": "rewind", **tape}}) == -32602
+
+
 async def test_what_cannot_run_is_said(client: Any, workspace: Path) -> None:
     assert await client.error("geppetto/run", {}) == -32602
     assert await client.error("geppetto/run", {"uri": (workspace / "no.geppetto.js").as_uri()}) == -32602

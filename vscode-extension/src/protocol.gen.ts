@@ -8,6 +8,16 @@ export interface AskedProfiles {
   readonly uri?: string | null;
 }
 
+/** A file that keeps what models are asked in a run and what they answer, or that answers instead of them. */
+export interface CassetteUse {
+  /** whether it is made or played. */
+  readonly mode: "record" | "replay";
+  /** of the file. */
+  readonly path: string;
+  /** of the answers when it is played: as they were, or as fast as it goes. */
+  readonly pace?: "live" | "fast";
+}
+
 /** Some lines of a source around a place. */
 export interface CodeLines {
   readonly firstLine: number;
@@ -236,6 +246,8 @@ export interface RunParams {
   readonly replay?: string | null;
   /** of a replay: how many times as fast as it ran; without it there is no waiting. */
   readonly pace?: number | null;
+  /** recorded by the run, or played instead of asking models; not for a `replay`, which asks none. */
+  readonly cassette?: CassetteUse | null;
   /** progress is reported with it. */
   readonly workDoneToken?: string | number | null;
 }
@@ -254,6 +266,8 @@ export interface RunRequest {
   readonly profile?: string | null;
   /** limits by their names in `geppetto.runtime.limits.Limits`; null lifts one. */
   readonly limits?: { readonly [key: string]: number | null };
+  /** recorded or played; its path is relative to the script's folder. */
+  readonly cassette?: CassetteUse | null;
 }
 
 /** The answer to `geppetto/run`. */

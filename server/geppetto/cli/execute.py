@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from geppetto.cli import exit_codes
-from geppetto.cli.cassette import close_cassette, open_cassette
 from geppetto.cli.display import Screen, open_screen
 from geppetto.cli.errors import may_color, show, show_error
 from geppetto.cli.request import RunRequest
@@ -21,6 +20,8 @@ from geppetto.runtime.output import Notice
 from geppetto.runtime.setup import setup_standard
 
 
+from geppetto.steps.cassettes.use import close_cassette, open_cassette
+from geppetto.workers.choose import chosen_bus
 class Keeper(Protocol):
     """Who keeps the limits that belong to the process and not to the script."""
 
@@ -86,7 +87,7 @@ class _Session:
         self._engine = RuntimeEngine(
             root=self._root, limits=self._limits, output=screen.display, params=request.params, colors=colors
         )
-        cassette = open_cassette(request)
+        cassette = open_cassette(record=request.record, replay=request.replay, pace=request.pace)
         self._engine.add_setup_function(setup_standard(self._folder, request.profile, cassette=cassette))
         await self._engine.start()
         if self._keeper is not None:

@@ -13,6 +13,7 @@ import signal
 import stat
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from geppetto.runtime.engine import RuntimeEngine
     from geppetto.runtime.isolate import Isolate
     from geppetto.runtime.outcome import RunOutcome
+    from geppetto.steps.cassettes.play import Player
+    from geppetto.steps.cassettes.record import Recorder
 
 _LAST_FLUSH_SECONDS = 0.5
 
@@ -90,7 +93,9 @@ async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.Str
     from geppetto.runtime.limits import effective_limits
     from geppetto.runtime.modules import Script
     from geppetto.runtime.outcome import RunOutcome
+    from geppetto.runtime.output import Notice
     from geppetto.runtime.setup import setup_standard
+    from geppetto.steps.cassettes.use import close_cassette
 
     request = asked.request
     path = Path(request.path)
@@ -103,7 +108,8 @@ async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.Str
             output=outbox.show,
             params=request.params,
         )
-        engine.add_setup_function(setup_standard(folder, request.profile))
+        cassette = _open_cassette(request)
+        engine.add_setup_function(setup_standard(folder, request.profile, cassette=cassette))
         await engine.start(isolate)
     except GeppettoError as error:
         return RunOutcome("error", (ScriptError("Error", str(error), hint=error.hint, code="settings"),))
@@ -117,7 +123,28 @@ async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.Str
     _end_when_terminated(outbox)
     outcome = await engine.run(Script(path, request.text))
     listening.cancel()
+    if cassette is not None:
+        try:
+            if said := close_cassette(cassette):
+                outbox.show(Notice(said))
+        except GeppettoError as error:
+            failed = ScriptError("Error", str(error), hint=error.hint, code="cassette")
+            return replace(outcome, kind="error", errors=(*outcome.errors, failed))
     return outcome  # the engine is not closed: the process ends, which is faster
+
+
+def _open_cassette(request: RunRequest) -> Recorder | Player | None:
+    from geppetto.steps.cassettes.use import open_cassette
+
+    use = request.cassette
+    if use is None:
+        return None
+    path = str(Path(request.path).parent / use.path)
+    return open_cassette(
+        record=path if use.mode == "record" else None,
+        replay=path if use.mode == "replay" else None,
+        pace=use.pace,
+    )
 
 
 async def _listen(reader: asyncio.StreamReader, engine: RuntimeEngine) -> None:

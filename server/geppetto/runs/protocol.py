@@ -85,6 +85,20 @@ class RunError(Wire):
     cause: RunError | None = None
 
 
+class CassetteUse(Wire):
+    """A file that keeps what models are asked in a run and what they answer, or that answers instead of them.
+
+    Attributes:
+        mode: whether it is made or played.
+        path: of the file.
+        pace: of the answers when it is played: as they were, or as fast as it goes.
+    """
+
+    mode: Literal["record", "replay"]
+    path: str
+    pace: Literal["live", "fast"] = "fast"
+
+
 class RunRequest(Wire):
     """What to run.
 
@@ -95,6 +109,7 @@ class RunRequest(Wire):
         params: what the script reads as ``params``.
         profile: the settings' profile.
         limits: limits by their names in ``geppetto.runtime.limits.Limits``; null lifts one.
+        cassette: recorded or played; its path is relative to the script's folder.
     """
 
     path: str
@@ -103,6 +118,7 @@ class RunRequest(Wire):
     params: dict[str, JsonValue] = Field(default_factory=dict)
     profile: str | None = None
     limits: dict[str, float | None] = Field(default_factory=dict)
+    cassette: CassetteUse | None = None
 
 
 # What is told of a run

@@ -26,8 +26,10 @@ async def pack(request: RunRequest, run_id: str, submitter: str) -> Job:
 
     Raises:
         ModuleError: a module cannot be read, is outside the workspace or is not valid TypeScript.
-        GeppettoError: another file cannot be read.
+        GeppettoError: another file cannot be read, or the run wants a cassette.
     """
+    if request.cassette is not None:
+        raise GeppettoError("Cassettes are recorded and played where the run is asked for, not by workers")
     main, root = _places(request)
     program = await load_program(Script(Path(request.path), request.text), root)
     text = read_source(main, request.path).text if request.text is None else request.text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from geppetto.runs.params import Param, ParamKind
-from geppetto.runs.protocol import RunEvent, Wire
+from geppetto.runs.protocol import CassetteUse, RunEvent, Wire
 from geppetto.runtime.outcome import OutcomeKind
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class RunParams(Wire):
         params: what the script reads as ``params``; a text is read as the type that the script declares.
         profile: the settings' profile.
         replay: the id of a recorded run to play again, or ``last``.
+        cassette: recorded by the run, or played instead of asking models; not for a `replay`, which asks none.
         pace: of a replay: how many times as fast as it ran; without it there is no waiting.
         work_done_token: progress is reported with it.
     """
@@ -53,6 +54,7 @@ class RunParams(Wire):
     profile: str | None = None
     replay: str | None = None
     pace: float | None = Field(default=None, gt=0)
+    cassette: CassetteUse | None = None
     work_done_token: str | int | None = None
 
 

@@ -95,7 +95,14 @@ def request_for(server: GeppettoServer, asked: RunParams) -> RunRequest:
         raise InvalidParams(f"{error} {error.hint or ''}".rstrip()) from None
     project = server.backend.shadow.project_of(target.path)
     root = None if project is None or project.is_loose else project.folder
-    return RunRequest(path=target.path, text=text, root=root, params=params, profile=asked.profile)
+    return RunRequest(
+        path=target.path,
+        text=text,
+        root=root,
+        params=params,
+        profile=asked.profile,
+        cassette=asked.cassette,
+    )
 
 
 def _part(target: Target, span: TextRange) -> str:

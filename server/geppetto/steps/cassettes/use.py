@@ -5,27 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geppetto.cli.request import RunRequest
-
 if TYPE_CHECKING:
     from geppetto.steps.cassettes.play import Player
+    from geppetto.steps.cassettes.playback import Pace
     from geppetto.steps.cassettes.record import Recorder
 
 
-def open_cassette(request: RunRequest) -> Recorder | Player | None:
-    """What `--record` or `--replay` asks for.
+def open_cassette(*, record: str | None, replay: str | None, pace: Pace = "fast") -> Recorder | Player | None:
+    """A cassette to be made, or to be played; None if neither file is named.
 
     Raises:
         CassetteError: the file cannot be used.
     """
-    if request.record is not None:
+    if record is not None:
         from geppetto.steps.cassettes.record import Recorder
 
-        return Recorder(Path(request.record))
-    if request.replay is not None:
+        return Recorder(Path(record))
+    if replay is not None:
         from geppetto.steps.cassettes.play import Player
 
-        return Player(Path(request.replay), request.pace)
+        return Player(Path(replay), pace)
     return None
 
 
@@ -42,4 +41,4 @@ def close_cassette(cassette: Recorder | Player) -> str | None:
         return None
     count = len(cassette.unused)
     what = "1 recorded step was" if count == 1 else f"{count} recorded steps were"
-    return f"{what} not asked for in this run; --record makes the cassette anew."
+    return f"{what} not asked for in this run; record the cassette anew if that is meant."
