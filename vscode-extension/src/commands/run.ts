@@ -1,16 +1,23 @@
-/** Running scripts: run, rerun, replay, cancel, clear. */
+/** Running scripts: run, a part, again, with params, replay, cancel, clear. */
 import * as vscode from "vscode";
-import type { JsonValue, RunParams } from "../protocol.gen";
-import type { Run } from "../runs/model";
+import type { DeclaredParams, Profiles, RunParams, TextRange } from "../protocol.gen";
+import { isGoingOn, type Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
 import { mayRun } from "../trust";
-import type { Channels } from "../views/channels";
+import { type Channels, nameOf } from "../views/channels";
 import type { InlineText } from "../views/inlineText";
+import { runIn } from "../views/runsTree";
+import { askForParams, type Params } from "./params";
 import { chosenScript } from "./script";
 
+type Asking = "required" | "all";
+
 export class RunCommands {
+  /** What ran last, to run it again. */
   #last: RunParams | undefined;
+  /** The params that were given last, by script. */
+  readonly #given = new Map<string, Params>();
 
   constructor(
     private readonly server: Server,
@@ -20,37 +27,167 @@ export class RunCommands {
   ) {}
 
   async run(argument?: unknown): Promise<Run | undefined> {
-    const uri = await chosenScript(argument);
-    return uri === undefined ? undefined : this.#run({ uri: uri.toString(), ...profile(uri) });
+    const settings = vscode.workspace.getConfiguration("geppetto.run");
+    const asking = settings.get<Asking | "never">("askForParams", "required");
+    return this.#run(argument, asking === "never" ? undefined : asking);
+  }
+
+  /** Asks for every param, also those that may be left out. */
+  async runWithParams(argument?: unknown): Promise<Run | undefined> {
+    return this.#run(argument, "all", true);
+  }
+
+  /** The statements that are selected, or the one at the cursor, and what they need. */
+  async runSelection(): Promise<Run | undefined> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined) return undefined;
+    const { start, end } = editor.selection;
+    return this.#run(editor.document.uri, "required", false, {
+      start: { line: start.line, character: start.character },
+      end: { line: end.line, character: end.character },
+    });
   }
 
   async runAgain(): Promise<Run | undefined> {
-    return this.#last === undefined ? this.run() : this.#run(this.#last);
+    if (this.#last === undefined) return this.run();
+    return (await mayRun()) ? this.#start(this.#last) : undefined;
   }
 
-  async replay(run?: Run): Promise<Run | undefined> {
-    const chosen = run ?? this.runs.all.find((each) => each.state === "ended");
+  /** Plays a run again from its record, as fast as it was. Nothing is asked of a model. */
+  async replay(argument?: unknown): Promise<Run | undefined> {
+    const chosen =
+      runIn(argument) ??
+      this.runsOf(argument).find((run) => !isGoingOn(run) && run.origin.replayOf === undefined);
     if (chosen === undefined) {
       void vscode.window.showInformationMessage("There is no run yet that could be replayed.");
       return undefined;
     }
-    return this.#start({ uri: chosen.origin.uri ?? null, replay: chosen.id, pace: 1 });
+    if (!(await mayRun())) return undefined;
+    return this.#start({
+      uri: chosen.origin.uri ?? null,
+      replay: chosen.origin.replayOf ?? chosen.id,
+      pace: 1,
+    });
   }
 
-  async cancel(run?: Run): Promise<void> {
-    const goingOn = run === undefined ? this.runs.goingOn : [run];
+  /** Cancels a run, those of a script, or all. */
+  async cancel(argument?: unknown): Promise<void> {
+    const run = runIn(argument);
+    const goingOn = run === undefined ? this.runsOf(argument).filter(isGoingOn) : [run];
+    if (goingOn.length === 0) void vscode.window.setStatusBarMessage("Geppetto: nothing is running", 3000);
     await Promise.all(goingOn.map((each) => this.runs.cancel(each)));
   }
 
-  clear(uri?: vscode.Uri): void {
-    this.inlineText.clear(uri);
-    this.channels.clear(uri);
+  showOutput(argument?: unknown): void {
+    const run = runIn(argument) ?? this.runsOf(argument)[0];
+    if (run === undefined) void vscode.window.showInformationMessage("No script was run yet.");
+    else this.channels.show(run);
   }
 
-  async #run(params: RunParams): Promise<Run | undefined> {
-    if (!(await mayRun())) return undefined;
-    this.#last = params;
-    return this.#start(params);
+  /** Takes the output of a script away, behind its calls, in its channel, and its errors; of all without one. */
+  async clear(argument?: unknown): Promise<void> {
+    const uri = uriIn(argument);
+    this.inlineText.clear(uri);
+    this.channels.clear(uri);
+    if (this.server.state !== "running") return;
+    const client = await this.server.client();
+    const command = { command: "geppetto.clearOutput", arguments: uri === undefined ? [] : [uri.toString()] };
+    await client?.sendRequest("workspace/executeCommand", command);
+  }
+
+  /** Lets the user choose the profile that scripts run with, out of those of `geppetto.toml`. */
+  async selectProfile(): Promise<void> {
+    const client = await this.server.client();
+    if (client === undefined) return;
+    const uri = vscode.window.activeTextEditor?.document.uri;
+    const settings = vscode.workspace.getConfiguration("geppetto.run", uri);
+    const before = settings.get<string>("profile", "");
+    try {
+      const asked = uri?.scheme === "file" ? { uri: uri.toString() } : {};
+      const { profiles, chosen }: Profiles = await client.sendRequest("geppetto/profiles", asked);
+      const none =
+        chosen === null ? "the settings outside of all profiles" : `what the settings choose: ${chosen}`;
+      const items = [
+        { label: "No profile", description: none, name: "" },
+        ...profiles.map((name) => ({ label: name, description: "", name })),
+      ].map((item) => (item.name === before ? { ...item, label: `$(check) ${item.label}` } : item));
+      const placeHolder =
+        profiles.length === 0
+          ? "geppetto.toml has no profiles: [profiles.NAME.chat] would be one"
+          : "Profile that scripts run with";
+      const picked = await vscode.window.showQuickPick(items, { title: "Geppetto: Profile", placeHolder });
+      if (picked === undefined) return;
+      const { ConfigurationTarget } = vscode;
+      const target =
+        vscode.workspace.workspaceFolders === undefined
+          ? ConfigurationTarget.Global
+          : ConfigurationTarget.Workspace;
+      await settings.update("profile", picked.name === "" ? undefined : picked.name, target);
+    } catch (error) {
+      void vscode.window.showErrorMessage(`The profiles cannot be read: ${text(error)}`);
+    }
+  }
+
+  /** The runs of the script that a command is about; all if it is about none. Newest first. */
+  runsOf(argument: unknown): Run[] {
+    if (typeof argument === "string") {
+      const run = this.runs.get(argument);
+      if (run !== undefined) return [run];
+    }
+    const uri = uriIn(argument);
+    return uri === undefined ? this.runs.all : this.runs.of(uri);
+  }
+
+  async #run(
+    argument: unknown,
+    asking: Asking | undefined,
+    isAlways = false,
+    range?: TextRange,
+  ): Promise<Run | undefined> {
+    const uri = await chosenScript(argument);
+    if (uri === undefined || !(await mayRun())) return undefined;
+    const script = uri.toString();
+    const client = await this.server.client();
+    if (client === undefined) return undefined;
+    let params: Params = {};
+    if (asking !== undefined) {
+      const answer = await this.#ask(
+        client.sendRequest("geppetto/params", { uri: script }),
+        uri,
+        asking,
+        isAlways,
+      );
+      if (answer === undefined) return undefined;
+      params = answer;
+    }
+    const profile = vscode.workspace.getConfiguration("geppetto.run", uri).get<string>("profile", "").trim();
+    this.#last = {
+      uri: script,
+      params,
+      ...(profile === "" ? {} : { profile }),
+      ...(range === undefined ? {} : { range }),
+    };
+    return this.#start(this.#last);
+  }
+
+  /** What the user gives for the params; undefined if the script should not run. */
+  async #ask(
+    asked: Promise<DeclaredParams>,
+    uri: vscode.Uri,
+    asking: Asking,
+    isAlways: boolean,
+  ): Promise<Params | undefined> {
+    try {
+      const declared = (await asked).params.filter((param) => asking === "all" || param.required);
+      if (declared.length === 0 && !isAlways) return {};
+      const name = uri.path.split("/").at(-1) ?? "script";
+      const given = await askForParams(name, declared, this.#given.get(uri.toString()) ?? {});
+      if (given !== undefined) this.#given.set(uri.toString(), given);
+      return given;
+    } catch (error) {
+      void vscode.window.showErrorMessage(`The script was not run: ${text(error)}`);
+      return undefined;
+    }
   }
 
   async #start(params: RunParams): Promise<Run | undefined> {
@@ -58,20 +195,38 @@ export class RunCommands {
     if (client === undefined) return undefined;
     try {
       const run = await this.runs.start(client, params);
-      if (vscode.workspace.getConfiguration("geppetto.run").get("showOutput") === "onStart")
-        this.channels.show(run);
+      const when = vscode.workspace.getConfiguration("geppetto.run").get("showOutput");
+      if (when === "onStart") this.channels.show(run);
       return run;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(`The script was not run: ${message}`);
+      void vscode.window.showErrorMessage(`The script was not run: ${text(error)}`);
       return undefined;
     }
   }
 }
 
-function profile(uri: vscode.Uri): { profile?: string } {
-  const name = vscode.workspace.getConfiguration("geppetto.run", uri).get<string>("profile", "").trim();
-  return name === "" ? {} : { profile: name };
+/** Tells of a run that has failed, where its output is not shown anyway. */
+export function tellOfFailure(run: Run, channels: Channels): void {
+  const when = vscode.workspace.getConfiguration("geppetto.run").get("showOutput");
+  if (run.outcome === "ok" || run.outcome === "cancelled") return;
+  if (when !== "never") {
+    channels.show(run);
+    return;
+  }
+  const message = run.errors[0]?.message ?? "The language server has ended";
+  const show = "Show Output";
+  void vscode.window.showErrorMessage(`${nameOf(run)}: ${message}`, show).then((chosen) => {
+    if (chosen === show) channels.show(run);
+  });
 }
 
-export type Params = { readonly [name: string]: JsonValue };
+function uriIn(argument: unknown): vscode.Uri | undefined {
+  if (argument instanceof vscode.Uri) return argument;
+  if (typeof argument === "string") return vscode.Uri.parse(argument);
+  const uri = runIn(argument)?.origin.uri;
+  return uri === undefined ? undefined : vscode.Uri.parse(uri);
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

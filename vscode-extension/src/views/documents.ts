@@ -1,0 +1,66 @@
+/** Runs as read-only documents: their text, to be compared, and their events as JSON. */
+import * as vscode from "vscode";
+import type { RunOutput } from "../protocol.gen";
+import type { Run } from "../runs/model";
+import type { Runs } from "../runs/runs";
+import type { Server } from "../server/server";
+import { nameOf } from "./channels";
+
+const SCHEME = "geppetto-run";
+
+export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  readonly #registration: vscode.Disposable;
+
+  constructor(
+    private readonly server: Server,
+    private readonly runs: Runs,
+  ) {
+    this.#registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
+  }
+
+  async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+    const run = this.runs.get(uri.query);
+    if (run === undefined) return "This run is forgotten.\n";
+    return uri.path.endsWith(".json") ? await this.#json(run) : this.runs.textOf(run);
+  }
+
+  async openJson(run: Run): Promise<void> {
+    const document = await vscode.workspace.openTextDocument(uriOf(run, "json"));
+    await vscode.window.showTextDocument(document, { preview: true });
+  }
+
+  /** The texts of two runs side by side, the older one at the left. */
+  async compare(one: Run, other: Run): Promise<void> {
+    const [left, right] = one.began <= other.began ? [one, other] : [other, one];
+    const title = `${nameOf(left)} ${time(left)} ↔ ${time(right)}`;
+    await vscode.commands.executeCommand("vscode.diff", uriOf(left, "txt"), uriOf(right, "txt"), title);
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+  }
+
+  async #json(run: Run): Promise<string> {
+    const { stepsById: _, ...known } = run;
+    let value: unknown = known;
+    try {
+      const client = this.server.state === "running" ? await this.server.client() : undefined;
+      if (client !== undefined) {
+        const output: RunOutput = await client.sendRequest("geppetto/runOutput", { runId: run.id });
+        value = output;
+      }
+    } catch {
+      // The server keeps the last runs only; what is known here is less, but something.
+    }
+    return `${JSON.stringify(value, null, 2)}\n`;
+  }
+}
+
+function uriOf(run: Run, extension: string): vscode.Uri {
+  const path = `/${nameOf(run)} ${time(run).replaceAll(":", ".")}.${extension}`;
+  return vscode.Uri.from({ scheme: SCHEME, path, query: run.id });
+}
+
+function time(run: Run): string {
+  return new Date(run.began).toLocaleTimeString();
+}

@@ -1,0 +1,131 @@
+/** The Runs view. */
+import * as vscode from "vscode";
+import type { SourcePlace } from "../protocol.gen";
+import { isGoingOn, type Run } from "../runs/model";
+import { childrenOf, lineOf, type Node } from "../runs/outline";
+import type { Runs } from "../runs/runs";
+import { nameOf } from "./channels";
+import { Pace } from "./pace";
+
+const INTERVAL = 400;
+/** A click on a line that has a place goes there. */
+export const OPEN_PLACE = "geppetto.openPlace";
+
+export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #roots = new WeakMap<Run, Node>();
+  readonly #stale = new Set<Run>();
+  #isListStale = false;
+  readonly #pace = new Pace(INTERVAL, () => this.#refresh());
+  readonly #view: vscode.TreeView<Node>;
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(private readonly runs: Runs) {
+    this.#view = vscode.window.createTreeView("geppetto.runs", {
+      treeDataProvider: this,
+      canSelectMany: true,
+      showCollapseAll: true,
+    });
+    this.#subscriptions = [
+      this.#view,
+      runs.onDidChangeList(() => {
+        this.#isListStale = true;
+        this.#pace.soon();
+      }),
+      runs.onDidSay(({ run }) => {
+        this.#stale.add(run);
+        this.#pace.soon();
+      }),
+    ];
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    const line = lineOf(node, Date.now(), nameOf);
+    const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
+    const isOpen = node.kind === "run" && this.runs.all[0] === node.run;
+    const item = new vscode.TreeItem(line.label, line.hasChildren ? (isOpen ? Expanded : Collapsed) : None);
+    item.id = line.id;
+    item.description = line.description;
+    item.iconPath = new vscode.ThemeIcon(
+      line.icon,
+      line.color === undefined ? undefined : new vscode.ThemeColor(line.color),
+    );
+    item.contextValue = node.kind === "run" ? (isGoingOn(node.run) ? "run.goingOn" : "run.ended") : node.kind;
+    item.tooltip = tooltip(node);
+    if (line.place !== undefined) {
+      item.command = { command: OPEN_PLACE, title: "Go to Source", arguments: [line.place] };
+    } else if (node.kind === "run") {
+      item.command = { command: "geppetto.showRunOutput", title: "Show Output", arguments: [node] };
+    }
+    return item;
+  }
+
+  getChildren(node?: Node): Node[] {
+    return node === undefined ? this.runs.all.map((run) => this.#rootOf(run)) : childrenOf(node);
+  }
+
+  getParent(node: Node): Node | undefined {
+    return node.kind === "run" ? undefined : this.#rootOf(node.run);
+  }
+
+  dispose(): void {
+    this.#pace.dispose();
+    this.#changed.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #refresh(): void {
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    const goingOn = this.runs.goingOn.length;
+    this.#view.badge = goingOn === 0 ? undefined : { value: goingOn, tooltip: `${goingOn} going on` };
+    if (this.#isListStale) {
+      this.#isListStale = false;
+      this.#changed.fire(undefined);
+      return;
+    }
+    for (const run of stale) this.#changed.fire(this.#rootOf(run));
+  }
+
+  #rootOf(run: Run): Node {
+    const known = this.#roots.get(run);
+    if (known !== undefined) return known;
+    const node: Node = { kind: "run", run };
+    this.#roots.set(run, node);
+    return node;
+  }
+}
+
+/** Opens the source at a place. */
+export async function openPlace(place: SourcePlace): Promise<void> {
+  const at = new vscode.Position(Math.max(place.line - 1, 0), Math.max(place.column - 1, 0));
+  const known = vscode.workspace.textDocuments.find(({ uri }) => uri.fsPath === place.file);
+  const uri = known?.uri ?? vscode.Uri.file(place.file);
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+}
+
+/** The run of a line of the tree, or of whatever a command got. */
+export function runIn(argument: unknown): Run | undefined {
+  const node = argument as Partial<Node> | undefined;
+  return typeof node === "object" && node !== null && "run" in node ? node.run : undefined;
+}
+
+function tooltip(node: Node): vscode.MarkdownString | string | undefined {
+  switch (node.kind) {
+    case "run":
+      return node.run.origin.uri === undefined
+        ? node.run.id
+        : `${vscode.Uri.parse(node.run.origin.uri).fsPath}\n${node.run.id}`;
+    case "tool":
+      return new vscode.MarkdownString()
+        .appendCodeblock(`${node.tool.name}(${node.tool.input})`, "javascript")
+        .appendCodeblock(node.tool.result ?? "", "json");
+    case "text":
+      return node.event === "said" ? node.step.text.slice(0, 4000) : undefined;
+    case "error":
+      return [node.error.message, node.error.hint].filter(Boolean).join("\n");
+    default:
+      return undefined;
+  }
+}
