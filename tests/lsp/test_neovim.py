@@ -165,7 +165,7 @@ async def test_a_session(workspace: Path, tmp_path: Path) -> None:
     assert got["column"] == 8, "bytes of the line: quote, emoji, quote, semicolon, space"
     assert got["renamed"] == ["const chat = new Conversation();", 'chat.addMessage("user", "hi");']
     assert got["formatted"] == ["if (true) { done() }"]
-    assert got["idle"] == ["Run"] and got["running"] == ["Run", "Cancel 2 runs"]
+    assert got["idle"] == ["Run"] and got["running"] == ["Run", "Cancel 2 runs", "Show output"]
     assert got["cancelled"] == 2 and got["ended"], got
     tokens = {token for token, _ in got["progress"]}
     assert len(tokens) == 2

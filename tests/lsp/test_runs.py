@@ -238,14 +238,14 @@ async def test_lenses_follow_the_run(client: Any, uri: str) -> None:
     assert await titles() == ["Run"]
     run_id = await run(client, uri=uri)
     await client.until(lambda: bool(client.told_of("workspace/codeLens/refresh")))
-    assert await titles() == ["Run", "Cancel"]
+    assert await titles() == ["Run", "Cancel", "Show output"]
     await says(client, run_id, "on")
     client.told.clear()
     await client.ask("workspace/executeCommand", {"command": "geppetto.cancel", "arguments": [run_id]})
     await client.until(lambda: bool(client.told_of("workspace/codeLens/refresh")))
-    assert await titles() == ["Run", "Replay", "Clear output"]
+    assert await titles() == ["Run", "Replay", "Show output", "Clear output"]
     await client.ask("workspace/executeCommand", {"command": "geppetto.clearOutput", "arguments": [uri]})
-    assert await titles() == ["Run", "Replay"]
+    assert await titles() == ["Run", "Replay", "Show output"]
 
 
 async def test_output_stands_at_the_call_and_follows_edits(client: Any, uri: str) -> None:

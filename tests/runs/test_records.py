@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from geppetto.errors import GeppettoError
 from geppetto.runs.protocol import EndEvent, GapEvent, NoticeEvent, RunEvent, RunRequest
 from geppetto.runs.records import RecordError
 from geppetto.runs.store import RecordStore
@@ -157,8 +158,19 @@ async def test_a_replay_is_the_run_again(supervise: Supervise, write: Write) -> 
     supervisor = supervise()
     run = supervisor.start(write("console.log('one'); await echoStep.startStream('a b c').done();"))
     events = await read(run)
-    await until_recorded(supervisor, run.id)
-    assert merged(await read(supervisor.replay(run.id))) == merged(events)
+    # At once: what is still to be written is waited for.
+    assert merged(await read(await supervisor.replay(run.id))) == merged(events)
+
+
+async def test_a_run_that_goes_on_has_no_replay_yet(supervise: Supervise, write: Write) -> None:
+    supervisor = supervise()
+    run = supervisor.start(write("console.log('on'); setInterval(() => {}, 1000);"))
+    await read_until(run, "console")
+    async with asyncio.timeout(SECONDS):
+        while not supervisor.records or not supervisor.records.records():
+            await asyncio.sleep(0.02)
+    with pytest.raises(GeppettoError, match="goes on"):
+        await supervisor.replay("last")
 
 
 async def test_a_replay_keeps_the_pace_and_can_be_cancelled(supervise: Supervise, store: RecordStore) -> None:
@@ -167,10 +179,10 @@ async def test_a_replay_keeps_the_pace_and_can_be_cancelled(supervise: Supervise
     record(store, "20260102-000000-bbbbbb", times=(0.0, 500.0))
     supervisor = supervise()
     began = time.monotonic()
-    events = await read(supervisor.replay("aaaaaa", pace=2.0))
+    events = await read(await supervisor.replay("aaaaaa", pace=2.0))
     assert time.monotonic() - began >= 0.15
     assert [event.kind for event in events] == ["console"] * 3 + ["end"]
-    slow = supervisor.replay("bbbbbb", pace=1.0)
+    slow = await supervisor.replay("bbbbbb", pace=1.0)
     await read_until(slow, "console")
     assert slow.cancel()
     assert (await read(slow))[-1] == EndEvent(outcome="cancelled")
@@ -183,7 +195,7 @@ async def test_a_record_that_was_cut_off_has_an_end_all_the_same(
     record(store, "20260101-000000-aaaaaa", end=False, pid=dead_pid())
     with store.path("20260101-000000-aaaaaa").open("a") as file:
         file.write('{"at":1.0,"event":{"kind":"cons')
-    events = await read(supervise().replay("aaaaaa"))
+    events = await read(await supervise().replay("aaaaaa"))
     assert [event.kind for event in events] == ["console", "end"]
     assert isinstance(events[-1], EndEvent) and events[-1].errors[0].code == "run.lost"
 
@@ -226,10 +238,3 @@ def dead_pid() -> int:
         os._exit(0)
     os.waitpid(pid, 0)
     return pid
-
-
-async def until_recorded(supervisor: RunSupervisor, run_id: str) -> None:
-    assert supervisor.records is not None
-    async with asyncio.timeout(SECONDS):
-        while supervisor.records.find(run_id).end() is None:
-            await asyncio.sleep(0.02)

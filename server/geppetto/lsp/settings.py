@@ -7,9 +7,9 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import DEFAULT_PATTERNS, MODULE_SUFFIXES
 from geppetto.lsp.lint.rules import RULES, SEVERITIES, Severity
 
-_KEYS = ("filePatterns", "rules", "runsAtOnce")
-_RUNS_AT_ONCE = 16
+_KEYS = ("filePatterns", "rules", "runsAtOnce", "warmRuns")
 _MOST_RUNS = 256
+_MOST_WARM = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class EditorSettings:
     Attributes:
         patterns: names of files that are scripts, with `*` and `?`.
         severities: of rules, by code; None is off. Rules that are not in it keep their own.
-        runs_at_once: how many scripts may run together; the others wait. Read when the first is run.
+        runs_at_once: how many scripts may run together; None for what the workspace says. Read when the first is run.
+        warm_runs: how many processes are kept ready for the next run; as above.
     """
 
     patterns: tuple[str, ...] = DEFAULT_PATTERNS
     severities: dict[str, Severity | None] = field(default_factory=dict[str, Severity | None])
-    runs_at_once: int = _RUNS_AT_ONCE
+    runs_at_once: int | None = None
+    warm_runs: int | None = None
 
 
 def read_settings(value: JsonValue) -> tuple[EditorSettings, list[str]]:
@@ -36,7 +38,9 @@ def read_settings(value: JsonValue) -> tuple[EditorSettings, list[str]]:
     complaints = [_unknown("setting", key, "geppetto.", _KEYS) for key in value if key not in _KEYS]
     patterns = _patterns(value, complaints)
     severities = _severities(value, complaints)
-    return EditorSettings(patterns, severities, _runs_at_once(value, complaints)), complaints
+    at_once = _count(value, "runsAtOnce", 1, _MOST_RUNS, complaints)
+    warm = _count(value, "warmRuns", 0, _MOST_WARM, complaints)
+    return EditorSettings(patterns, severities, at_once, warm), complaints
 
 
 def _patterns(value: JsonObject, complaints: list[str]) -> tuple[str, ...]:
@@ -58,12 +62,12 @@ def _patterns(value: JsonObject, complaints: list[str]) -> tuple[str, ...]:
     return tuple(good) or DEFAULT_PATTERNS
 
 
-def _runs_at_once(value: JsonObject, complaints: list[str]) -> int:
-    given = value.get("runsAtOnce", _RUNS_AT_ONCE)
-    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= _MOST_RUNS:
+def _count(value: JsonObject, key: str, least: int, most: int, complaints: list[str]) -> int | None:
+    given = value.get(key)
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and least <= given <= most):
         return given
-    complaints.append(f"geppetto.runsAtOnce: {given!r} should be a whole number from 1 to {_MOST_RUNS}")
-    return _RUNS_AT_ONCE
+    complaints.append(f"geppetto.{key}: {given!r} should be a whole number from {least} to {most}")
+    return None
 
 
 def _severities(value: JsonObject, complaints: list[str]) -> dict[str, Severity | None]:

@@ -75,6 +75,8 @@ class RunSupervisor:
         )
         self._runs: dict[str, RunHandle] = {}
         self._waiting: deque[RunHandle] = deque()
+        self._written: dict[str, asyncio.Event] = {}
+        """Of the records that are not complete: set when they are."""
         self._driven = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -97,19 +99,26 @@ class RunSupervisor:
             self._waiting.append(handle)
         return handle
 
-    def replay(self, name: str, *, pace: float | None = None) -> RunHandle:
+    async def replay(self, name: str, *, pace: float | None = None) -> RunHandle:
         """Plays a record again as a run of its own, which leaves no record.
+
+        Returns when the run has begun: at once, but for what is still to be written of runs that have ended.
 
         Args:
             name: the recorded run (see ``RecordStore.find``).
             pace: how many times as fast as it ran; None for no waiting at all.
 
         Raises:
-            GeppettoError: the supervisor is closed, or there is no such record.
+            GeppettoError: the supervisor is closed, there is no such record, or its run goes on.
         """
         if self.records is None:
             raise GeppettoError("Runs leave no records here")
+        for run_id, written in [*self._written.items()]:
+            if run_id not in self._runs:
+                await written.wait()
         record = self.records.find(name)
+        if record.run_id in self._runs:
+            raise GeppettoError(f"The run {record.run_id} goes on: it can be played again when it has ended")
         handle = self._new_handle(RunRequest(path=str(record.head().request.get("path", ""))))
         handle.state = "running"
         self._task(self._play(handle, record, pace))
@@ -194,7 +203,10 @@ class RunSupervisor:
             while self._waiting and self._driven < self._options.at_once and not self._closed:
                 self._drive(self._waiting.popleft())
             if recorder is not None:
-                await recorder.finish(end)
+                try:
+                    await recorder.finish(end)
+                finally:
+                    self._written.pop(handle.id).set()
                 await self._prune()
 
     async def _conduct(self, handle: RunHandle, tell: Tell) -> tuple[Child | None, EndEvent]:
@@ -253,6 +265,7 @@ class RunSupervisor:
     def _recorder(self, handle: RunHandle) -> Recorder | None:
         if self.records is None:
             return None
+        self._written[handle.id] = asyncio.Event()
         return Recorder(
             self.records,
             handle.id,

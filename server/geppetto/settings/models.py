@@ -240,6 +240,17 @@ class LintSettings(Section):
     )
 
 
+class RunsSettings(Section):
+    """How an editor's runs share the machine."""
+
+    at_once: Annotated[int, BeforeValidator(_number)] = Field(
+        default=16, ge=1, le=256, description="How many scripts may run together; the others wait."
+    )
+    warm: Annotated[int, BeforeValidator(_number)] = Field(
+        default=1, ge=0, le=8, description="How many processes are kept ready for the next run."
+    )
+
+
 class BusSettings(Section):
     """Where runs are done, when not on this machine."""
 
@@ -343,6 +354,7 @@ class StepSettings(Section):
     retries: RetriesSettings = RetriesSettings()
     prices: PricesSettings = PricesSettings()
     lint: LintSettings = LintSettings()
+    runs: RunsSettings = RunsSettings()
     bus: BusSettings = BusSettings()
     steps: StepsSettings = StepsSettings()
     tools: ToolsSettings = ToolsSettings()

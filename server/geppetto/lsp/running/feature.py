@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.lsp.capabilities import CANCEL_COMMAND, CLEAR_COMMAND, REPLAY_COMMAND, RUN_COMMAND
+from geppetto.lsp.capabilities import (
+    CANCEL_COMMAND,
+    CLEAR_COMMAND,
+    REPLAY_COMMAND,
+    RUN_COMMAND,
+    SHOW_COMMAND,
+)
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Edit, Range
 from geppetto.lsp.errors import InvalidParams
@@ -45,6 +51,7 @@ def register(server: GeppettoServer) -> None:
     server.commands[CANCEL_COMMAND] = running.cancel_command
     server.commands[REPLAY_COMMAND] = running.replay_command
     server.commands[CLEAR_COMMAND] = running.clear_command
+    server.commands[SHOW_COMMAND] = running.show_command
     server.on(_LENSES.method, running.lenses)
     server.on(_HINTS.method, running.hints)
     server.on(_HOVER.method, running.hover)
@@ -140,6 +147,12 @@ class Running:
         if self._runs is not None:
             self._runs.clear(self._chosen(arguments))
         return None
+
+    def show_command(self, arguments: list[JsonValue]) -> JsonValue:
+        runs = self._chosen(arguments)
+        if self._runs is None or not runs:
+            raise InvalidParams("There is no run (any more) whose output could be shown")
+        return {"runId": runs[-1].id, "text": self._runs.show(runs[-1])}
 
     def _chosen(self, arguments: list[JsonValue]) -> list[EditorRun]:
         """The runs that are named by their ids or their script; all of them if nothing is named."""

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.lsp.capabilities import CANCEL_COMMAND, CLEAR_COMMAND, REPLAY_COMMAND, RUN_COMMAND
+from geppetto.lsp.capabilities import (
+    CANCEL_COMMAND,
+    CLEAR_COMMAND,
+    REPLAY_COMMAND,
+    RUN_COMMAND,
+    SHOW_COMMAND,
+)
 from geppetto.lsp.documents.text import Position, Range, Text
 from geppetto.lsp.params import position_json, range_json
 
@@ -35,8 +41,10 @@ def lenses(uri: str, runs: list[EditorRun], *, shows: bool) -> Iterator[JsonValu
         yield _lens(f"Cancel {len(going_on)} runs", CANCEL_COMMAND, uri)
     elif runs:
         yield _lens("Replay", REPLAY_COMMAND, uri)
-        if shows:
-            yield _lens("Clear output", CLEAR_COMMAND, uri)
+    if runs:
+        yield _lens("Show output", SHOW_COMMAND, runs[-1].id)
+    if shows and not going_on:
+        yield _lens("Clear output", CLEAR_COMMAND, uri)
 
 
 def hints(run: EditorRun, text: Text, asked: Range) -> Iterator[JsonValue]:

@@ -5,32 +5,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
-from geppetto.lsp.documents.text import Edit
-from geppetto.lsp.documents.uris import uri_of
+from geppetto.lsp.documents.text import Edit, Text
+from geppetto.lsp.documents.uris import path_of, uri_of
 from geppetto.lsp.errors import REQUEST_FAILED, ResponseError
 from geppetto.lsp.params import shows_runs
+from geppetto.lsp.running.elsewhere import Elsewhere
 from geppetto.lsp.running.log import log_messages
 from geppetto.lsp.running.messages import RunParams
-from geppetto.lsp.running.problems import diagnostics
+from geppetto.lsp.running.output_files import OutputFiles
+from geppetto.lsp.running.problems import diagnostics, diagnostics_elsewhere
 from geppetto.lsp.running.progress import show_progress
 from geppetto.lsp.running.refresher import Refresher
 from geppetto.lsp.running.run import EditorRun
-from geppetto.lsp.running.target import request_for
+from geppetto.lsp.running.target import home, request_for, target_of
+from geppetto.lsp.running.transcript import transcript
 from geppetto.lsp.server import GeppettoServer
 from geppetto.runs.handle import RunHandle
+from geppetto.runs.protocol import run_event
 from geppetto.runs.store import RecordStore
 from geppetto.runs.supervisor import RunsOptions, RunSupervisor
+from geppetto.settings.load import load_settings
+from geppetto.settings.models import RunsSettings
 
 _MAX_ENDED = 16
 _TURN = 8
 """So many events in a row, then others have their turn."""
 _LENS_SECONDS = 0.1
 _HINT_SECONDS = 0.3
-_RECORD_LOOKS, _RECORD_SECONDS = 40, 0.05
 
 
 class EditorRuns:
@@ -39,10 +45,12 @@ class EditorRuns:
     def __init__(self, server: GeppettoServer) -> None:
         self._server = server
         self._records = RecordStore()
-        self._supervisor = RunSupervisor(RunsOptions(at_once=server.settings.runs_at_once), self._records)
+        self._supervisor = RunSupervisor(_options(server), self._records)
         self._runs: dict[str, EditorRun] = {}
         self._lenses = Refresher(server, "codeLens", _LENS_SECONDS)
         self._hints = Refresher(server, "inlayHint", _HINT_SECONDS)
+        self._elsewhere = Elsewhere(server)
+        self._output = OutputFiles(server)
 
     def __iter__(self) -> Iterator[EditorRun]:
         """Oldest first."""
@@ -62,6 +70,7 @@ class EditorRuns:
     async def close(self) -> None:
         """Ends every run and every process."""
         await self._supervisor.close()
+        self._output.close()
 
     def start(self, asked: RunParams, *, by_command: bool) -> EditorRun:
         """Starts a run.
@@ -72,9 +81,11 @@ class EditorRuns:
         Raises:
             ResponseError: there is nothing to run.
         """
+        target = target_of(self._server, asked.uri, asked.text)
         with _told_to_client():
-            handle = self._supervisor.start(request_for(self._server, asked))
-        return self._follow(handle, asked.uri, asked.work_done_token, by_command=by_command)
+            handle = self._supervisor.start(request_for(self._server, asked, target))
+        text = self._text_of(asked.uri) or Text(target.source)
+        return self._follow(handle, asked.uri, text, asked.work_done_token, by_command=by_command)
 
     async def replay(self, name: str, asked: RunParams, *, by_command: bool) -> EditorRun:
         """Plays a recorded run again.
@@ -87,19 +98,15 @@ class EditorRuns:
             ResponseError: there is no such record.
         """
         with _told_to_client():
-            await self._recorded(name)
-            handle = self._supervisor.replay(name, pace=asked.pace)
+            handle = await self._supervisor.replay(name, pace=asked.pace)
         path = handle.request.path
         uri = asked.uri or (uri_of(path) if path else None)
-        return self._follow(handle, uri, asked.work_done_token, by_command=by_command)
+        text = self._text_of(uri)
+        return self._follow(handle, uri, text, asked.work_done_token, by_command=by_command)
 
-    async def _recorded(self, name: str) -> None:
-        """Waits a little for the record of a run that has only just ended: its end is written after it is told."""
-        run = self._runs.get(name)
-        for _ in range(_RECORD_LOOKS):
-            if run is None or run.handle.end is None or self._records.find(name).end() is not None:
-                return
-            await asyncio.sleep(_RECORD_SECONDS)
+    def _text_of(self, uri: str | None) -> Text | None:
+        document = None if uri is None else self._server.documents.get(uri)
+        return None if document is None else document.text
 
     def cancel(self, runs: Sequence[EditorRun]) -> int:
         """Asks runs to end; returns how many there were that went on."""
@@ -109,6 +116,8 @@ class EditorRuns:
         """Takes what runs have left in the text away."""
         for run in runs:
             run.is_cleared = True
+            if run.uri is not None:
+                self._elsewhere.put(run.uri, {})
         self._refresh_hints()
         self._lenses.soon()
         self._server.refresh_diagnostics()
@@ -118,30 +127,72 @@ class EditorRuns:
         runs = self.of(uri)
         return runs[-1] if runs and not runs[-1].is_cleared else None
 
+    def show(self, run: EditorRun) -> str:
+        """What a run has said, as a text; shown to the client, if it knows nothing of runs."""
+        events = [run_event.validate_python(params["event"]) for params in run.told()[0]]
+        text = transcript(events)
+        if not shows_runs(self._server.client):
+            self._output.show(run, text)
+        return text
+
     def edited(self, uri: str, edits: Sequence[Edit] | None) -> None:
+        """A document was changed, or opened or closed."""
+        document = self._server.documents.get(uri)
+        if document is None:
+            return  # It may come back.
+        if edits is None:
+            self._adopt(document)
         for run in self.of(uri):
-            run.drift.edit(edits)
-            if run.handle.end is not None:
-                run.is_stale = True
+            if edits is None:
+                run.opened(document.text)
+            else:
+                run.edited(edits, document.text)
+        if edits is not None:
+            self._elsewhere.edited(uri)
+
+    def _adopt(self, document: Document) -> None:
+        """A script that was renamed, or saved for the first time, keeps its runs: its old name is gone, its text is here."""
+        if self.of(document.uri):
+            return
+        text = str(document.text)
+        for run in self:
+            if run.text is not None and self._has_left(run) and str(run.text) == text:
+                run.uri = document.uri
+
+    def _has_left(self, run: EditorRun) -> bool:
+        if run.uri is None or self._server.documents.get(run.uri) is not None:
+            return False
+        path = path_of(run.uri)
+        return path is None or not Path(path).exists()
 
     def problems(self, document: Document) -> list[JsonValue]:
-        """The errors of the last run of a script, until the script or its runs change."""
+        """The errors of the last run of a script, until the script or its runs change; and those of its importers."""
+        elsewhere = self._elsewhere.of(document)
         run = self.shown(document.uri)
         if run is None or run.is_stale or run.handle.end is None:
-            return []
+            return elsewhere
         path = run.handle.request.path
-        return diagnostics(run.handle.end.errors, document, path, run.drift, self._server.client)
+        own = diagnostics(run.handle.end.errors, document, path, run.drift, self._server.client)
+        return own + elsewhere
 
     def _follow(
-        self, handle: RunHandle, uri: str | None, token: str | int | None, *, by_command: bool
+        self,
+        handle: RunHandle,
+        uri: str | None,
+        text: Text | None,
+        token: str | int | None,
+        *,
+        by_command: bool,
     ) -> EditorRun:
         tells_events = not by_command or shows_runs(self._server.client)
         had_problems = uri is not None and (shown := self.shown(uri)) is not None and shown.has_failed
-        run = self._runs[handle.id] = EditorRun(handle, uri, tells_events=tells_events)
+        run = self._runs[handle.id] = EditorRun(handle, uri, text, tells_events=tells_events)
         self._server.rpc.run_beside(self._tell(run), "telling of a run")
         self._server.rpc.run_beside(show_progress(self._server, run, token), "a run's progress")
         self._lenses.soon()
         self._refresh_hints()
+        if uri is not None:
+            self._elsewhere.put(uri, {})
         if had_problems:
             self._server.refresh_diagnostics()
         return run
@@ -167,8 +218,11 @@ class EditorRuns:
         run.ended.set()
         self._forget()
         self._lenses.soon()
-        if run.has_failed:
+        if run.handle.end is not None and run.has_failed:
             self._server.refresh_diagnostics()
+            if run.uri is not None and self.shown(run.uri) is run:
+                errors, path = run.handle.end.errors, run.handle.request.path
+                self._elsewhere.put(run.uri, diagnostics_elsewhere(errors, path, self._server.client))
 
     def _refresh_hints(self) -> None:
         if not shows_runs(self._server.client):
@@ -178,6 +232,19 @@ class EditorRuns:
         ended = [run.id for run in self if run.ended.is_set()]
         for run_id in ended[:-_MAX_ENDED]:
             del self._runs[run_id]
+
+
+def _options(server: GeppettoServer) -> RunsOptions:
+    """What the editor says, and where it says nothing, the workspace; if its settings are wrong, others say so."""
+    said = server.settings
+    try:
+        workspace = load_settings(home(server)).steps.runs
+    except GeppettoError:
+        workspace = RunsSettings()
+    return RunsOptions(
+        at_once=workspace.at_once if said.runs_at_once is None else said.runs_at_once,
+        warm=workspace.warm if said.warm_runs is None else said.warm_runs,
+    )
 
 
 @contextlib.contextmanager

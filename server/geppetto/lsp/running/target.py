@@ -80,13 +80,12 @@ def target_of(server: GeppettoServer, uri: str | None, text: str | None) -> Targ
     return Target(path, text)
 
 
-def request_for(server: GeppettoServer, asked: RunParams) -> RunRequest:
+def request_for(server: GeppettoServer, asked: RunParams, target: Target) -> RunRequest:
     """The request to the supervisor.
 
     Raises:
-        InvalidParams: there is nothing to run, or the script needs other params.
+        InvalidParams: the script needs other params, or there is no such part of it.
     """
-    target = target_of(server, asked.uri, asked.text)
     header = target.header()
     try:
         params = bind(target.name, header, asked.params)
@@ -117,7 +116,7 @@ def _position(place: TextPosition) -> Position:
 
 
 def home(server: GeppettoServer) -> Path:
-    """Where a text without a file is at home: in the first folder of the workspace."""
+    """The first folder of the workspace: where a text without a file is at home."""
     folders = [project.folder for project in server.backend.shadow if project.folder and not project.is_loose]
     return Path(folders[0]) if folders else Path.cwd()
 
