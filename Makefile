@@ -34,7 +34,7 @@ lint: setup ## Check format, style, types and layers
 	@$(BIN)/lint-imports --no-logo
 	@cd server/prelude && npm run check --silent
 	@$(BIN)/python tests/house/lock_files.py
-	@$(BIN)/geppetto check --fail-on warning samples
+	@GEPPETTO_TRUSTED_FOLDERS=samples $(BIN)/geppetto check --fail-on warning samples
 
 build: setup ## Build the wheel and the sdist into dist/
 	@$(BIN)/python -m hatchling build

@@ -16,9 +16,10 @@ Geppetto = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def geppetto(tmp_path: Path) -> Geppetto:
-    """Runs the command line in an empty folder, with no settings but what is beside the script."""
+    """Runs the command line in an empty folder, with no settings but what is beside the script; the samples are trusted."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GEPPETTO_")}
     env |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "NO_COLOR": "1"}
+    env |= {"GEPPETTO_TRUSTED_FOLDERS": str(SAMPLES)}
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

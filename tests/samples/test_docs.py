@@ -16,6 +16,7 @@ from geppetto.runtime.limits import Limits
 from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
 from geppetto.runtime.setup import setup_standard
+from geppetto.settings.find import FOLDERS_VARIABLE
 
 from tests.samples.conftest import ROOT
 
@@ -73,7 +74,7 @@ async def run_script(block: Block, folder: Path, limits: Limits) -> str:
     path.write_text(block.text, "utf-8")
     shown: list[Output] = []
     engine = RuntimeEngine(root=folder, limits=limits, output=shown.append)
-    engine.add_setup_function(setup_standard(folder, env={}))
+    engine.add_setup_function(setup_standard(folder, env={FOLDERS_VARIABLE: str(folder)}))
     async with engine:
         outcome = await engine.run(Script(path))
     lines = [out.text for out in shown if isinstance(out, ConsoleLine)]

@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from geppetto.lsp.typescript.python_types import typings_of
 from geppetto.resources import tsc_path, typings_path
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
 from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output, StreamEvent
 from geppetto.runtime.setup import setup_standard
+from geppetto.settings.find import FOLDERS_VARIABLE
 
 from tests.samples.conftest import ROOT, SAMPLES, Geppetto
 
 EXPECTED = Path(__file__).parent / "expected"
-NAMES = sorted(path.name for path in SAMPLES.glob("*.geppetto.*"))
+NAMES = sorted(path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*.geppetto.*"))
+TRUSTED = {FOLDERS_VARIABLE: str(SAMPLES)}
 ENDINGS = ("final", "error", "interrupt")
 
 
@@ -39,7 +42,7 @@ def test_from_the_command_line(geppetto: Geppetto, name: str) -> None:
 async def test_in_an_engine(name: str) -> None:
     shown: list[Output] = []
     engine = RuntimeEngine(root=ROOT, limits=Limits(wall_seconds=30), output=shown.append)
-    engine.add_setup_function(setup_standard(SAMPLES, env={}))
+    engine.add_setup_function(setup_standard((SAMPLES / name).parent, env=TRUSTED))
     async with engine:
         outcome = await engine.run(Script(SAMPLES / name))
 
@@ -149,10 +152,16 @@ def test_an_error_that_nobody_observes_fails_the_run_at_its_place(geppetto: Gepp
 
 
 def test_every_file_is_a_sample_or_used_by_one() -> None:
-    assert {path.name.removesuffix(".txt") for path in EXPECTED.iterdir()} == set(NAMES)
+    told = {path.relative_to(EXPECTED).as_posix() for path in EXPECTED.rglob("*.txt")}
+    assert told == {f"{name}.txt" for name in NAMES}
     texts = {name: (SAMPLES / name).read_text("utf-8") for name in NAMES}
     for path in SAMPLES.rglob("*"):
-        if path.is_dir() or path.name in NAMES or path.name == "README.md":
+        if (
+            path.is_dir()
+            or "__pycache__" in path.parts
+            or path.relative_to(SAMPLES).as_posix() in NAMES
+            or path.name == "README.md"
+        ):
             continue
         name = path.stem if path.suffix == ".ts" else path.name
         assert any(name in text for text in texts.values()), f"no sample uses {path.relative_to(SAMPLES)}"
@@ -167,7 +176,11 @@ def test_the_header_tells_how_to_run_it(name: str) -> None:
     assert f"\n//\n//   geppetto run samples/{name}" in header
 
 
-def test_types(tmp_path: Path) -> None:
+async def test_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(SAMPLES))
+    steps, _ = await typings_of(SAMPLES / "python-steps")
+    assert steps.problems == []
+    (tmp_path / "steps.d.ts").write_text(steps.text, "utf-8")
     config = {
         "compilerOptions": {
             "allowJs": True,
@@ -184,7 +197,7 @@ def test_types(tmp_path: Path) -> None:
             "lib": ["esnext"],
             "types": [],
         },
-        "files": [str(typings_path()), *(str(SAMPLES / name) for name in NAMES)],
+        "files": [str(typings_path()), "steps.d.ts", *(str(SAMPLES / name) for name in NAMES)],
     }
     (tmp_path / "tsconfig.json").write_text(json.dumps(config), "utf-8")
     checked = subprocess.run(

@@ -32,6 +32,26 @@ def change_setting(key: str, value: str | None, *, user: bool, profile: str | No
     return f"{'removed from' if unset else 'written to'} {path}"
 
 
+def change_trust(folder: Path, *, remove: bool) -> str:
+    """Trust a folder's Python code, or no more; what was done, for people.
+
+    Raises:
+        GeppettoError: there is no such folder, or the user's file cannot be used.
+    """
+    from geppetto.settings.edit import distrust_folder, trust_folder
+
+    folder = folder.resolve()
+    if remove:
+        if distrust_folder(folder):
+            return f"{folder} is not trusted any more: {user_file()}"
+        return f"{folder} is not named in {user_file()}"
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.")
+    if trust_folder(folder):
+        return f"{folder} is trusted: {user_file()}"
+    return f"{folder} was trusted already: {user_file()}"
+
+
 def _change_key(key: str, value: str | None, profile: str | None, unset: bool) -> str:
     from geppetto.settings.keychain import store_key
     from geppetto.settings.trust import SERVICES

@@ -10,6 +10,8 @@ from pathlib import Path
 CONFIG_NAME = "geppetto.toml"
 ENV_FILE_NAME = ".env"
 ENV_PREFIX = "GEPPETTO_"
+FOLDERS_VARIABLE = "GEPPETTO_TRUSTED_FOLDERS"
+"""Folders whose Python code may run; it sets nothing."""
 
 VENDOR_VARIABLES: Mapping[str, str] = {
     "OPENAI_API_KEY": "openai.api_key",
@@ -53,7 +55,10 @@ def is_configured(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether anything at all may be set; False means that the defaults are all there is."""
     return (
         any(
-            value and (name.startswith(ENV_PREFIX) or name in VENDOR_VARIABLES) for name, value in env.items()
+            value
+            and (name.startswith(ENV_PREFIX) or name in VENDOR_VARIABLES)
+            and name != FOLDERS_VARIABLE
+            for name, value in env.items()
         )
         or find_env_file(folder) is not None
         or bool(find_config_files(folder))

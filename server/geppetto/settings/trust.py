@@ -21,12 +21,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from geppetto.settings.find import FOLDERS_VARIABLE
 from geppetto.settings.layers import Origin
 from geppetto.settings.models import ServiceSettings, StepSettings
 
 VENDOR_HOSTS: tuple[str, ...] = ("api.openai.com", "api.anthropic.com")
-
-FOLDERS_VARIABLE = "GEPPETTO_TRUSTED_FOLDERS"
 
 SERVICES: tuple[str, ...] = tuple(
     name for name, field in StepSettings.model_fields.items() if field.annotation is ServiceSettings

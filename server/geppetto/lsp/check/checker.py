@@ -21,8 +21,10 @@ from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import as_range
 from geppetto.lsp.typescript.backend import Backend, Patience, Unavailable
 from geppetto.lsp.typescript.process import TypeScriptProcess
+from geppetto.lsp.typescript.python_types import typings_of
 from geppetto.lsp.typescript.shadow import Shadow
 from geppetto.resources import typings_path
+from geppetto.settings.find import CONFIG_NAME
 
 _AT_ONCE = 16
 """Scripts that the TypeScript server is asked about at the same time."""
@@ -60,6 +62,7 @@ class Checker:
         self._settings = settings
         self._spawn = spawn
         self._on_checked = on_checked
+        self._on_notice = on_notice
         self._failure = ""
         self._processes: list[TypeScriptProcess] = []
         documents = Documents()
@@ -103,10 +106,10 @@ class Checker:
             except (OSError, UnicodeError) as error:
                 report.problems.append(_unreadable(path, error))
                 self._on_checked()
-            else:
-                self._scripts.introduce(path, documents[path])
         if not documents:
             return report
+        self._scripts.introduce(documents)
+        await self._add_python_steps()
         self._backend.start({})
         diagnoses = await self._look_at(documents, self._on_checked)
         if fix:
@@ -114,6 +117,21 @@ class Checker:
         for path, document in documents.items():
             report.problems += sorted(_problems(path, document, diagnoses[path]), key=lambda each: each.order)
         return report
+
+    async def _add_python_steps(self) -> None:
+        """Makes the steps known that the projects' settings name, as far as their code may run."""
+        for project in self._backend.shadow:
+            if project.folder is None:
+                continue
+            typings, _ = await typings_of(Path(project.folder))
+            self._backend.use_typings(project, typings.text)
+            for problem in typings.problems:
+                self._on_notice(problem)
+            for folder in typings.untrusted:
+                self._on_notice(
+                    f"the types of the steps in Python that {shown(Path(folder, CONFIG_NAME))} names are not known: "
+                    f"you have not said that you trust their code; if you do: geppetto trust '{folder}'"
+                )
 
     async def _look_at(
         self, documents: dict[Path, Document], on_done: Callable[[], None]
