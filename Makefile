@@ -9,9 +9,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+EXTENSION := vscode-extension/node_modules/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help run test test-python test-prelude lint build bench setup litellm vscode vscode-workbench vsix assets clean
+.PHONY: help run test test-python test-prelude test-extension lint build bench setup litellm vscode vscode-workbench vsix assets clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -19,7 +20,7 @@ help: ## Show what there is
 run: setup ## Set up, then run a sample that streams (SCRIPT=path for another)
 	@$(BIN)/geppetto run $(or $(SCRIPT),samples/hello-stream.geppetto.js)
 
-test: test-prelude test-python ## Run every test
+test: test-prelude test-extension test-python ## Run every test
 
 test-python: setup
 	@$(BIN)/python -m pytest $(TESTS)
@@ -27,12 +28,16 @@ test-python: setup
 test-prelude: setup
 	@cd server/prelude && npm test --silent
 
-lint: setup ## Check format, style, types and layers
+test-extension: $(EXTENSION)
+	@cd vscode-extension && npm test --silent
+
+lint: setup $(EXTENSION) ## Check format, style, types and layers
 	@$(BIN)/ruff format --check --quiet . || { echo 'Run: $(BIN)/ruff format .'; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
 	@cd server/prelude && npm run check --silent
+	@cd vscode-extension && npm run check --silent
 	@$(BIN)/python tests/house/lock_files.py
 	@GEPPETTO_TRUSTED_FOLDERS=samples $(BIN)/geppetto check --fail-on warning samples
 
@@ -53,6 +58,11 @@ $(INSTALLED): pyproject.toml hatch_build.py
 	  echo 'The Python in $(VENV) is older than 3.11: run make clean, then try again.' >&2; exit 1; }
 	@echo 'Installing Geppetto into $(VENV) (a minute, the first time)'
 	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+# Running scripts needs nothing of it.
+$(EXTENSION): vscode-extension/package.json vscode-extension/package-lock.json
+	@cd vscode-extension && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # LiteLLM has dependencies of its own, so it gets an environment of its own. Its versions change weekly.

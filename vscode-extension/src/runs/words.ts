@@ -64,8 +64,9 @@ export function oneLine(text: string, most: number, keep: "start" | "end" = "sta
   const part = keep === "start" ? text.slice(0, 4 * most) : text.slice(-4 * most);
   const flat = part.replace(/\s+/g, " ").trim();
   if (flat.length <= most && part.length === text.length) return flat;
-  if (keep === "start") return flat.length < most ? flat : `${whole(flat.slice(0, most - 1))}…`;
-  return `…${whole(flat.slice(-(most - 1)))}`;
+  if (keep === "start")
+    return flat.length < most ? `${flat}…` : `${whole(flat.slice(0, most - 1)).trimEnd()}…`;
+  return `…${whole(flat.slice(-(most - 1))).trimStart()}`;
 }
 
 /** Without half a surrogate pair at either end. */

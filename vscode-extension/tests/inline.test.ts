@@ -1,0 +1,130 @@
+import { describe, expect, test } from "vitest";
+import type { RunEvent } from "../src/protocol.gen";
+import { moved } from "../src/runs/drift";
+import { CallSites, hover, label } from "../src/runs/inline";
+import { newRun, take } from "../src/runs/model";
+import { oneLine } from "../src/runs/words";
+import { delta, failure, final, interrupt, step, toolCall, toolResult } from "./events";
+
+const FILE = "/a.geppetto.js";
+
+function sites(...events: RunEvent[]): CallSites {
+  const run = newRun("r", { uri: `file://${FILE}` }, 0);
+  const made = new CallSites(run, (file) => file === FILE);
+  for (const event of events) take(run, event, 1000);
+  return made;
+}
+
+function labels(made: CallSites, most = 20): string[] {
+  return made.all.map((site) => label(site, most, 2500));
+}
+
+describe("the text behind a call", () => {
+  test("grows at its end while it streams, and is the beginning, tokens and time then", () => {
+    const made = sites(step("a", 3, 7));
+    expect(labels(made)).toEqual(["…"]);
+    const [site] = made.all;
+    expect(site?.place).toEqual({ line: 2, character: 6 });
+    take(made.run, delta("a", "one two\n\nthree"), 1100);
+    expect(labels(made)).toEqual(["one two three ▌"]);
+    take(made.run, delta("a", " four five six"), 1200);
+    expect(labels(made)).toEqual(["…three four five six ▌"]);
+    take(made.run, final("a", "one two three four five six", { input_tokens: 1, output_tokens: 6 }), 2500);
+    expect(labels(made)).toEqual(["one two three four…  · 6 tokens · 1.5 s"]);
+  });
+
+  test("says what tool is at work, what went wrong, and that it was cancelled", () => {
+    const made = sites(step("a"), toolCall("a", "1"));
+    expect(labels(made)).toEqual(['→ find({"a":1})']);
+    take(made.run, toolResult("a", "1", "x"), 1000);
+    expect(labels(made)).toEqual(["…"]);
+    take(made.run, failure("a", "no such model"), 2000);
+    expect(labels(made)).toEqual(["✗ no such model  · 1.0 s"]);
+    expect(labels(sites(step("b"), delta("b", "half"), interrupt("b", "half")))).toEqual([
+      "half  · cancelled · 0.0 s",
+    ]);
+  });
+
+  test("of a call in a loop is that of the last time", () => {
+    const made = sites(step("a", 2), final("a", "first"), step("b", 2), final("b", "second"), step("c", 5));
+    expect(labels(made)).toEqual(["second  · 2 times · 0.0 s", "…"]);
+  });
+
+  test("is of the script alone, not of what it imports", () => {
+    expect(
+      sites(step("a", 1, 1, "/lib.js"), step("b", 1, 1, FILE)).all.map(({ step: { id } }) => id),
+    ).toEqual(["b"]);
+  });
+
+  test("moves with edits, also for steps that start after them", () => {
+    const made = sites(step("a", 5, 3));
+    made.edit({ start: { line: 0, character: 0 }, end: { line: 0, character: 0 }, text: "// new\n\n" });
+    take(made.run, step("b", 6, 1), 1100);
+    expect(made.all.map(({ place }) => place)).toEqual([
+      { line: 6, character: 2 },
+      { line: 7, character: 0 },
+    ]);
+    made.edit({ start: { line: 6, character: 0 }, end: { line: 7, character: 0 }, text: "" });
+    expect(made.all.map(({ step: { id }, place }) => [id, place.line])).toEqual([["b", 6]]);
+    take(made.run, step("c", 5, 3), 1200);
+    expect(made.all.map(({ step: { id } }) => id)).toEqual(["b"]);
+  });
+});
+
+describe("an edit", () => {
+  const at = (line: number, character: number) => ({ line, character });
+  test.each([
+    ["before, on the line", { start: at(1, 0), end: at(1, 0), text: "ab" }, at(1, 7)],
+    ["a line break before", { start: at(1, 2), end: at(1, 2), text: "x\r\nyz" }, at(2, 5)],
+    ["behind", { start: at(1, 6), end: at(1, 9), text: "" }, at(1, 5)],
+    ["right at the place", { start: at(1, 5), end: at(1, 5), text: "x" }, at(1, 6)],
+    ["over the place", { start: at(1, 4), end: at(1, 6), text: "x" }, undefined],
+    ["lines above gone", { start: at(0, 0), end: at(1, 0), text: "" }, at(0, 5)],
+  ])("%s", (_name, change, expected) => {
+    expect(moved(at(1, 5), change)).toEqual(expected);
+  });
+});
+
+describe("the hover", () => {
+  test("shows all of it as Markdown, with the calls of tools", () => {
+    const made = sites(
+      step("a"),
+      toolCall("a", "1"),
+      toolResult("a", "1", "P-1 `x`"),
+      final("a", "# Title\n\n- **bold**"),
+    );
+    const [site] = made.all;
+    const text = site === undefined ? "" : hover(site, 2000);
+    expect(text).toContain("**chatStep** · `echo` · 0.0 s");
+    expect(text).toContain('- `find({"a":1})` → `` P-1 `x` ``');
+    expect(text.endsWith("---\n\n# Title\n\n- **bold**")).toBe(true);
+  });
+
+  test("fetches no images that a model names", () => {
+    const made = sites(step("a"), final("a", "![x](https://example.org/?secret=1)"));
+    const [site] = made.all;
+    expect(site && hover(site, 2000)).toContain("!\\[x](https://example.org/?secret=1)");
+  });
+
+  test("shows the end of a very long one", () => {
+    const made = sites(step("a"), final("a", `${"x".repeat(50_000)}END`));
+    const [site] = made.all;
+    const text = site === undefined ? "" : hover(site, 2000);
+    expect([text.length < 20_000, text.endsWith("END"), text.includes("*The end of it:*")]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+});
+
+describe("one line", () => {
+  test("cuts no character in two", () => {
+    expect(oneLine("😀😀😀😀", 4)).toBe("😀…");
+    expect(oneLine("😀😀😀😀", 4, "end")).toBe("…😀");
+  });
+  test("of a long text is a part of it", () => {
+    expect(oneLine("word ".repeat(1000), 10)).toBe("word word…");
+    expect(oneLine(`${"\n".repeat(1000)}x`, 10)).toBe("…");
+  });
+});
