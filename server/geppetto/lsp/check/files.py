@@ -1,14 +1,13 @@
 """Which files are checked: the scripts in the paths that somebody gave."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from geppetto.errors import GeppettoError
-from geppetto.lsp.documents.scripts import JAVASCRIPT_SUFFIXES, MODULE_SUFFIXES
+from geppetto.lsp.documents.scripts import MODULE_SUFFIXES
+from geppetto.lsp.documents.search import scripts_below, source_of
 
-_PASSED_OVER = frozenset({"node_modules", "bower_components", "jspm_packages"})
 _ROOT_MARKS = (".git", "geppetto.toml")
 
 
@@ -34,7 +33,7 @@ def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[s
     found: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            scripts = _scripts_in(os.path.abspath(path), patterns_of(path))
+            scripts = scripts_below(os.path.abspath(path), patterns_of(path))
         else:
             scripts = iter([os.path.abspath(path)])
         for script in scripts:
@@ -67,33 +66,14 @@ def _complaint(path: Path) -> str | None:
     if path.is_dir():
         return None
     if path.is_file() and path.name.endswith(MODULE_SUFFIXES):
-        source = _source_of(os.fspath(path))
+        source = source_of(os.fspath(path))
         return (
             source and f"{shown(path)}: TypeScript takes it to be made from {shown(source)}; check that one."
         )
     return f"{shown(path)}: scripts are JavaScript or TypeScript: {', '.join(MODULE_SUFFIXES)}."
 
 
-def _source_of(path: str) -> str | None:
-    """The TypeScript file beside a JavaScript one, from which TypeScript takes it to be made: it leaves it out."""
-    stem, suffix = os.path.splitext(path)
-    source = f"{stem}{suffix.replace('js', 'ts')}"
-    return source if suffix in JAVASCRIPT_SUFFIXES and os.path.isfile(source) else None
-
-
 def shown(path: object) -> str:
     """A path for people: on one line, whatever bytes it is made of."""
     text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def _scripts_in(folder: str, patterns: Sequence[str]) -> Iterator[str]:
-    # Links to folders are not followed: they may lead round in a circle.
-    for at, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _PASSED_OVER)
-        for name in sorted(names):
-            path = os.path.join(at, name)
-            if not any(fnmatchcase(name, pattern) for pattern in patterns):
-                continue
-            if os.path.isfile(path) and _source_of(path) is None:
-                yield path

@@ -7,7 +7,7 @@ new program a thousand times. Only one per project is opened, without which ther
 import codecs
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from geppetto.lsp.check.files import root_of
@@ -27,7 +27,6 @@ class Scripts:
     def __init__(self, backend: Backend, documents: Documents) -> None:
         self._backend = backend
         self._documents = documents
-        self._roots: set[str] = set()
         self._has_bom: set[Path] = set()
 
     def read(self, path: Path) -> Document:
@@ -45,17 +44,18 @@ class Scripts:
         uri = uri_of(os.fspath(path))
         return Document(uri, _LANGUAGE, None, Text(text.removeprefix(_BOM)), is_script=True)
 
-    def introduce(self, path: Path, document: Document) -> None:
-        """Makes a script known to the TypeScript server; all of them, before the first question."""
-        root = os.fspath(root_of(path))
+    def introduce(self, documents: Mapping[Path, Document]) -> None:
+        """Makes all scripts known to the TypeScript server, before the first question."""
         shadow = self._backend.shadow
-        is_first = root not in self._roots
-        if is_first:
-            self._roots.add(root)
-            shadow.add_folder(root)
-        project = shadow.project_of(os.fspath(path))
-        if is_first or project is None or not shadow.finds(project, os.path.relpath(path, project.folder)):
-            self.open(document)
+        by_root: dict[str, list[Path]] = {}
+        for path in documents:
+            by_root.setdefault(os.fspath(root_of(path)), []).append(path)
+        projects = [shadow.add_folder(root) for root in by_root]
+        for project, (root, paths) in zip(projects, by_root.items(), strict=True):
+            shadow.use_scripts(project, [os.path.relpath(path, root) for path in paths])
+            for number, path in enumerate(paths):
+                if number == 0 or not shadow.finds(project, os.path.relpath(path, root)):
+                    self.open(documents[path])
 
     def open(self, document: Document) -> bool:
         """Tells the TypeScript server of a script by itself; False if that has been done already."""

@@ -30,6 +30,7 @@ def register(server: GeppettoServer) -> None:
         for folder in _folders(params):
             server.backend.shadow.add_folder(folder)
         server.backend.start(server.client)
+        server.backend.look_for_scripts()
         server.rpc.is_initialized = True
         return {
             "capabilities": server_capabilities(server.client),

@@ -22,11 +22,13 @@ class Passed:
     Attributes:
         has_places: whether its result can hold URIs. Looking for them in a long completion list takes time.
         is_of_document: whether its parameters name a document, which then has to be a script of ours.
+        is_of_all: whether it is about scripts that are not open too, and waits until they have been found.
     """
 
     method: str
     has_places: bool = True
     is_of_document: bool = True
+    is_of_all: bool = False
 
 
 COMPLETION = Passed("textDocument/completion", has_places=False)
@@ -38,8 +40,8 @@ PASSED = (
     Passed("textDocument/signatureHelp"),
     Passed("textDocument/definition"),
     Passed("textDocument/typeDefinition"),
-    Passed("textDocument/implementation"),
-    Passed("textDocument/references"),
+    Passed("textDocument/implementation", is_of_all=True),
+    Passed("textDocument/references", is_of_all=True),
     Passed("textDocument/documentHighlight", has_places=False),
     Passed("textDocument/documentSymbol"),
     Passed("textDocument/codeLens"),
@@ -48,7 +50,7 @@ PASSED = (
     Passed("textDocument/rangeFormatting", has_places=False),
     Passed("textDocument/onTypeFormatting", has_places=False),
     Passed("textDocument/prepareRename", has_places=False),
-    Passed("textDocument/rename"),
+    Passed("textDocument/rename", is_of_all=True),
     Passed("textDocument/foldingRange", has_places=False),
     Passed("textDocument/selectionRange", has_places=False),
     Passed("textDocument/linkedEditingRange", has_places=False),
@@ -56,10 +58,10 @@ PASSED = (
     Passed("textDocument/semanticTokens/range", has_places=False),
     Passed("textDocument/inlayHint"),
     Passed("textDocument/prepareCallHierarchy"),
-    Passed("callHierarchy/incomingCalls", is_of_document=False),
+    Passed("callHierarchy/incomingCalls", is_of_document=False, is_of_all=True),
     Passed("callHierarchy/outgoingCalls", is_of_document=False),
-    Passed("workspace/symbol", is_of_document=False),
-    Passed("workspace/willRenameFiles", is_of_document=False),
+    Passed("workspace/symbol", is_of_document=False, is_of_all=True),
+    Passed("workspace/willRenameFiles", is_of_document=False, is_of_all=True),
 )
 
 
@@ -83,7 +85,14 @@ def pass_on(
 ) -> Awaitable[JsonValue]:
     """Asks the TypeScript server, about a document if one is given; sent before this returns."""
     real = params if document is None else with_real_positions(params, document.text)
+    if passed.is_of_all and not server.backend.knows_scripts:
+        return _later(server, passed, real)
     return _or_nothing(server.backend.request(passed.method, real, has_places=passed.has_places))
+
+
+async def _later(server: GeppettoServer, passed: Passed, params: JsonObject) -> JsonValue:
+    await server.backend.wait_for_scripts()
+    return await _or_nothing(server.backend.request(passed.method, params, has_places=passed.has_places))
 
 
 async def _or_nothing(answer: Awaitable[JsonValue]) -> JsonValue:

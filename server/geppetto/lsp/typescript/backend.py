@@ -1,8 +1,10 @@
 """The TypeScript server as a service that lasts: started, fed with the open documents, started again when it dies."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,6 +13,7 @@ from enum import Enum, auto
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import is_module
+from geppetto.lsp.documents.search import is_looked_at, scripts_below
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Edit
 from geppetto.lsp.documents.uris import path_of, uri_of
@@ -24,7 +27,7 @@ from geppetto.lsp.typescript.shadow import Project, Shadow
 
 logger = logging.getLogger(__name__)
 
-_CHANGED = 2  # a kind of file change
+_CHANGED, _DELETED = 2, 3  # kinds of file changes
 
 
 class State(Enum):
@@ -94,6 +97,8 @@ class Backend:
         self._starting: asyncio.Task[None] | None = None
         self._has_run = False
         self._last_opened: tuple[Project | None, str] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._enough = threading.Event()
         self._is_wanted = False
         """Whether the next death is one the user asked for."""
 
@@ -105,6 +110,21 @@ class Backend:
         """Starts it for a client; returns at once."""
         self._client = client_capabilities
         self._begin()
+
+    def look_for_scripts(self) -> None:
+        """Looks through the folders for scripts that are not open. Returns at once; see `wait_for_scripts`."""
+        self._stop_looking()
+        self._enough = threading.Event()
+        self._looking = asyncio.get_running_loop().create_task(self._look(self._enough))
+
+    async def wait_for_scripts(self) -> None:
+        """Until all scripts of the folders are known to the TypeScript server."""
+        while (looking := self._looking) is not None and not looking.done():
+            await asyncio.wait([looking])
+
+    @property
+    def knows_scripts(self) -> bool:
+        return self._looking is None or self._looking.done()
 
     def restart(self) -> None:
         """Starts afresh, even after it was given up."""
@@ -151,6 +171,7 @@ class Backend:
         for uri, kind in changes:
             if (shadow_uri := self.addresses.shadow_uri(uri)) is not None:
                 known.append({"uri": shadow_uri, "type": kind})
+            self._note_script(uri, is_there=kind != _DELETED)
         if known and (connection := self._running()):
             connection.notify("workspace/didChangeWatchedFiles", {"changes": known})
 
@@ -164,6 +185,7 @@ class Backend:
             self.shadow.add_folder(folder)
         for document in self._documents:
             self.open(document)
+        self.look_for_scripts()
 
     def use_typings(self, project: Project, text: str) -> bool:
         """Typings of one project besides those of all; True if they are other ones than before."""
@@ -174,6 +196,8 @@ class Backend:
     def tell_configs_changed(self) -> None:
         """After the shadow's configurations have been written anew."""
         self._tell_changed([project.config for project in self.shadow])
+        if self._looking is not None:
+            self.look_for_scripts()
 
     # Questions
 
@@ -256,6 +280,7 @@ class Backend:
         """Ends the process in good order, or not; removes the shadow folder."""
         was, self.state = self.state, State.CLOSED
         self._started.set()
+        self._stop_looking()
         if self._starting is not None:
             self._starting.cancel()
         connection, self._connection = self._connection, None
@@ -273,6 +298,36 @@ class Backend:
             self._first.close_stdin()
             await asyncio.to_thread(_end, self._first)
         self.shadow.close()
+
+    def _stop_looking(self) -> None:
+        self._enough.set()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self, stop: threading.Event) -> None:
+        with contextlib.suppress(Unavailable):
+            # Not at once: whoever waits for a first answer has the machine to itself.
+            await self._wait_for_start(time.monotonic() + self._patience.start_seconds)
+        for project in self.shadow:
+            if project.folder is None or project.is_wide:
+                continue
+            patterns = list(self.shadow.patterns)
+            found = await asyncio.to_thread(_scripts_of, project.folder, patterns, stop.is_set)
+            if self.shadow.use_scripts(project, found):
+                self._tell_changed([project.config])
+
+    def _note_script(self, uri: str, *, is_there: bool) -> None:
+        """A file has come or gone, which may be a script."""
+        path = path_of(uri)
+        if path is None or not self.shadow.is_script(os.path.basename(path)):
+            return
+        project = self.shadow.project_of(path)
+        if project is None or project.folder is None:
+            return
+        relative = [os.path.relpath(path, project.folder)]
+        is_found = is_there and is_looked_at(relative[0])
+        if self.shadow.use_scripts(project, relative if is_found else [], [] if is_there else relative):
+            self._tell_changed([project.config])
 
     def _running(self) -> Connection | None:
         return self._connection if self.state is State.RUNNING else None
@@ -372,6 +427,10 @@ class Backend:
         if configs and (connection := self._running()):
             changes: list[JsonValue] = [{"uri": uri_of(config), "type": _CHANGED} for config in configs]
             connection.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+
+
+def _scripts_of(folder: str, patterns: Sequence[str], is_stopped: Callable[[], bool]) -> list[str]:
+    return [os.path.relpath(path, folder) for path in scripts_below(folder, patterns, is_stopped)]
 
 
 def _opened(document: Document, uri: str) -> JsonObject:

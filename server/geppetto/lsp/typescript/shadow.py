@@ -3,6 +3,9 @@
 A private folder holds one project per workspace folder: a configuration, and a link `src` to the workspace folder.
 The TypeScript server sees only paths through the links; `addresses` translates them. The configuration has a name
 of its own, because the server would take the nearest `tsconfig.json`, and through the link that is the user's.
+
+The scripts of a workspace folder are listed one by one. With a pattern the TypeScript server would read all folders,
+data and build output too, for the first answer and again for every new file: seconds, where there are many.
 """
 
 import contextlib
@@ -11,8 +14,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from geppetto.json_value import JsonObject, JsonValue
@@ -22,7 +26,6 @@ CONFIG_NAME = "geppetto.tsconfig.json"
 OWN_TYPINGS_NAME = "steps.d.ts"
 _LINK = "src"
 _PREFIX = "geppetto-lsp-"
-_NEVER_MATCHED = ("node_modules", "bower_components", "jspm_packages")
 
 _COMPILER_OPTIONS: JsonObject = {
     "allowJs": True,
@@ -51,7 +54,8 @@ class Project:
         shadow: where the TypeScript server sees that folder.
         is_loose: made for a file outside of every workspace folder, and gone with its last document.
         is_wide: holds all of the user's files, or of the machine's, so subfolders are not searched for scripts.
-        extra: documents that the patterns do not match, by their path below `shadow`.
+        scripts: that are known to be on disk, by their path below `shadow`.
+        extra: open documents besides, by the same.
         has_own_typings: whether there are typings for this project alone, in `own_typings`.
     """
 
@@ -60,6 +64,7 @@ class Project:
     shadow: str
     is_loose: bool
     is_wide: bool
+    scripts: set[str] = field(default_factory=set[str])
     extra: set[str] = field(default_factory=set[str])
     documents: int = 0
     has_own_typings: bool = False
@@ -148,10 +153,28 @@ class Shadow:
             return True
         return False
 
+    def use_scripts(self, project: Project, added: Iterable[str], removed: Iterable[str] = ()) -> bool:
+        """More or fewer scripts are on disk, by their path below the folder; True if the configuration has changed."""
+        scripts = project.scripts.difference(removed).union(added)
+        if (
+            project.is_wide
+            or scripts == project.scripts
+            or self._projects.get(project.folder or "") is not project
+        ):
+            return False
+        project.scripts = scripts
+        self._write_config(project)
+        return True
+
+    def is_script(self, name: str) -> bool:
+        """Whether a file of that name is a script."""
+        return any(fnmatchcase(name, pattern) for pattern in self.patterns)
+
     def use_patterns(self, patterns: Sequence[str]) -> None:
-        """Other names are scripts from now on."""
+        """Other names are scripts from now on. Which there are on disk is to be found out again."""
         self.patterns = list(patterns)
         for project in self:
+            project.scripts.clear()
             self._write_config(project)
 
     def use_typings(self, project: Project, text: str) -> list[str]:
@@ -196,35 +219,37 @@ class Shadow:
         shutil.rmtree(project.root, ignore_errors=True)
 
     def finds(self, project: Project, relative: str) -> bool:
-        """Whether the patterns of the configuration find a document, as TypeScript reads them.
+        """Whether the TypeScript server knows a file by the configuration, without `extra`.
 
         Args:
             relative: its path below the project's folder.
         """
-        from fnmatch import fnmatchcase
-
-        *folders, name = relative.split(os.sep)
-        if project.is_wide and folders:
+        if not project.is_wide:
+            return relative in project.scripts
+        if os.sep in relative or relative.startswith("."):
             return False
-        if any(part.startswith(".") or part in _NEVER_MATCHED for part in folders) or name.startswith("."):
-            return False
-        patterns = ("*.js", "*.ts") if project.folder is None else self.patterns
-        return any(fnmatchcase(name, pattern) for pattern in patterns)
+        return project.folder is None or self.is_script(relative)
 
     def _write_config(self, project: Project) -> None:
-        depth = "" if project.is_wide else "**/"
-        patterns = ["*.js", "*.ts"] if project.folder is None else self.patterns
-        include: list[JsonValue] = [f"{_LINK}/{depth}{pattern}" for pattern in patterns]
-        include += [f"{_LINK}/{extra.replace(os.sep, '/')}" for extra in sorted(project.extra)]
+        patterns: Sequence[str] = ["*.js", "*.ts"] if project.folder is None else self.patterns
+        include: list[JsonValue] = []
+        if project.is_wide:
+            include += [f"{_LINK}/{pattern}" for pattern in patterns]
+        include += [f"{_LINK}/{_posix(extra)}" for extra in sorted(project.extra)]
         config: JsonObject = {
             "compilerOptions": _COMPILER_OPTIONS,
             "files": [
                 *(path.as_posix() for path in self.typings),
                 *([OWN_TYPINGS_NAME] if project.has_own_typings else []),
+                *(f"{_LINK}/{_posix(script)}" for script in sorted(project.scripts)),
             ],
             "include": include,
         }
         Path(project.config).write_text(json.dumps(config, indent=2), "utf-8")
+
+
+def _posix(path: str) -> str:
+    return path.replace(os.sep, "/")
 
 
 def _remove_leftovers() -> None:
