@@ -97,12 +97,15 @@ def load_step(plugin: Plugin) -> TypedStep:
     if isinstance(found, type) and issubclass(found, Step):
         cls = cast("type[Step[Any, Any]]", found)
         if inspect.isabstract(cls):
-            raise PluginError(f"the step {plugin.name}: {plugin.target} has no method run")
+            raise PluginError(
+                f"the step {plugin.name}: {plugin.target} has no method run",
+                hint=f"{plugin.origin} names it.",
+            )
         found = guarded(plugin, cls)
     if not isinstance(found, Step):
         raise PluginError(
             f"the step {plugin.name}: {plugin.target} is {_kind(found)}, and not a geppetto.steps.step.Step",
-            hint=f"class {plugin.target.rpartition(':')[2].rpartition('.')[2]}(Step[str, str]): …",
+            hint=f"{plugin.origin} names it.",
         )
     step = cast("Step[Any, Any]", found)
     try:
@@ -111,7 +114,7 @@ def load_step(plugin: Plugin) -> TypedStep:
         said = str(error)
         if said.startswith(f"the step {plugin.name}:"):
             raise
-        hint = error.hint or f"{plugin.origin} names {plugin.target}."
+        hint = f"{error.hint or ''} {plugin.origin} names {plugin.target}.".strip()
         raise PluginError(f"the step {plugin.name}: {said}", hint=hint) from error
 
 
