@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from geppetto import __version__
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _LAST_FLUSH_SECONDS = 0.5
 
 _REHEARSAL = 'for await (const event of echoStep.startStream("…")) console.log(event.type);'
+_IDLE_SECONDS = 0.5
+"""How long nothing may be asked for before the time is used to import what a run may need."""
+
 
 
 async def serve(protocol_in: int, protocol_out: int) -> int:
@@ -55,7 +59,9 @@ async def serve(protocol_in: int, protocol_out: int) -> int:
     _tell(outbox, Hello(protocol=PROTOCOL_VERSION, version=__version__, pid=os.getpid()))
     await outbox.flush()
     message = await read_message(reader)
+    idle = loop.call_later(_IDLE_SECONDS, _import_ahead)
     if message is None:
+    idle.cancel()
         return 0  # not needed after all
     outcome = await _run(Run.model_validate(message), isolate, outbox, reader)
     _tell(outbox, end_of(outcome))
@@ -78,7 +84,32 @@ async def _warm_up() -> Isolate:
             await engine.run(Script(Path("rehearsal.geppetto.js"), _REHEARSAL))
     except GeppettoError:
         pass  # wrong settings, most likely; the run that needs them will say so
-    return new_isolate()
+    isolate = new_isolate()
+    # What shows objects is loaded when the first is logged. What this one says is for nobody.
+    isolate.serve_sync_requests(_unheard)
+    await isolate.evaluate("console.log({})")
+    await isolate.drain()
+    return isolate
+
+
+async def _unheard(method: str, arguments: list[JsonValue]) -> JsonValue:
+    return None
+
+
+def _import_ahead() -> None:
+    """Imports the SDKs of the services that the settings of this folder name.
+
+    In a thread that nobody waits for: a run that comes meanwhile begins, and its steps wait only if they need one.
+    """
+    from geppetto.errors import GeppettoError
+    from geppetto.settings.load import load_settings
+    from geppetto.steps.services import import_sdks
+
+    try:
+        settings = load_settings(Path.cwd()).steps
+    except GeppettoError:
+        return  # the run that needs them will say so
+    Thread(target=import_sdks, args=(settings,), name="import ahead", daemon=True).start()
 
 
 def _tell(outbox: Outbox, message: Wire) -> None:

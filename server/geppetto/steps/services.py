@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from geppetto.steps.chat.pricing import Price, Prices
@@ -10,7 +12,11 @@ from geppetto.steps.chat.service import Retries, Service, Timeouts
 if TYPE_CHECKING:
     from geppetto.settings.models import ServiceName, ServiceSettings, StepSettings
 
+logger = logging.getLogger(__name__)
+
 OLLAMA = "http://127.0.0.1:11434"
+
+_SDKS = {"openai": "openai", "ollama": "openai", "claude": "anthropic"}
 
 
 def address_of(settings: StepSettings, name: ServiceName) -> str | None:
@@ -32,6 +38,17 @@ def service_of(settings: StepSettings, name: ServiceName) -> Service:
     from geppetto.settings.keys import service_key
 
     return Service(address_of(settings, name), service_key(settings, name))
+
+
+def import_sdks(settings: StepSettings) -> None:
+    """Import, ahead of the first request, the packages of the services that the settings name. Takes seconds."""
+    chosen = (settings.chat.provider, settings.embeddings.provider)
+    for package in dict.fromkeys(_SDKS[name] for name in chosen if name in _SDKS):
+        try:
+            import_module(package)
+        except ImportError:
+            # The step that needs it tells what to install.
+            logger.debug("%s cannot be imported ahead", package, exc_info=True)
 
 
 def timeouts_of(settings: StepSettings) -> Timeouts:
