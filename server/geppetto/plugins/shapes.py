@@ -113,7 +113,7 @@ def _type_arguments(cls: type, bound: dict[object, object]) -> tuple[object, obj
     bases: tuple[object, ...] = cls.__dict__.get("__orig_bases__", cls.__bases__)
     for base in bases:
         origin = get_origin(base) or base
-        given = tuple(bound.get(each, each) for each in get_args(base))
+        given = tuple(_bound(each, bound) for each in get_args(base))
         if origin is Step:
             return (given[0], given[1]) if len(given) == 2 else None
         if isinstance(origin, type) and origin is not Generic and issubclass(origin, Step):
@@ -122,6 +122,16 @@ def _type_arguments(cls: type, bound: dict[object, object]) -> tuple[object, obj
             if found is not None:
                 return found
     return None
+
+
+def _bound(annotation: object, bound: dict[object, object]) -> object:
+    """The annotation with what is known of its type variables."""
+    if isinstance(annotation, TypeVar):
+        return bound.get(annotation, annotation)
+    open_ones: tuple[object, ...] = getattr(annotation, "__parameters__", ())
+    if not open_ones or isinstance(annotation, type):
+        return annotation
+    return cast(Any, annotation)[tuple(bound.get(each, each) for each in open_ones)]
 
 
 def _resolved(annotation: object, owner: object) -> object:
