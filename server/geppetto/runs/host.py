@@ -26,7 +26,8 @@ from geppetto.runs.process import bound_memory
 from geppetto.runtime.parent import die_with_parent
 
 if TYPE_CHECKING:
-    from geppetto.runs.protocol import Run, Wire
+    from geppetto.json_value import JsonValue
+    from geppetto.runs.protocol import Run, RunRequest, Wire
     from geppetto.runtime.engine import RuntimeEngine
     from geppetto.runtime.isolate import Isolate
     from geppetto.runtime.outcome import RunOutcome
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
 _LAST_FLUSH_SECONDS = 0.5
 
-_REHEARSAL = 'for await (const event of echoStep.startStream("…")) console.log(event.type);'
 _IDLE_SECONDS = 0.5
 """How long nothing may be asked for before the time is used to import what a run may need."""
 
+_REHEARSAL = 'for await (const event of echoStep.startStream("…")) console.log(event.type);'
 
 
 async def serve(protocol_in: int, protocol_out: int) -> int:
@@ -58,10 +59,10 @@ async def serve(protocol_in: int, protocol_out: int) -> int:
 
     _tell(outbox, Hello(protocol=PROTOCOL_VERSION, version=__version__, pid=os.getpid()))
     await outbox.flush()
-    message = await read_message(reader)
     idle = loop.call_later(_IDLE_SECONDS, _import_ahead)
-    if message is None:
+    message = await read_message(reader)
     idle.cancel()
+    if message is None:
         return 0  # not needed after all
     outcome = await _run(Run.model_validate(message), isolate, outbox, reader)
     _tell(outbox, end_of(outcome))
