@@ -1,5 +1,6 @@
 """The user's settings, pushed by the editor or asked of it, and those of the workspace's `geppetto.toml`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from geppetto.json_value import JsonObject, JsonValue
@@ -8,6 +9,7 @@ from geppetto.lsp.features.findings import lint_of
 from geppetto.lsp.params import capability
 from geppetto.lsp.server import WARNING, GeppettoServer
 from geppetto.lsp.settings import read_settings
+from geppetto.lsp.typescript.preferences import SECTIONS, preferences
 
 _SECTION = "geppetto"
 
@@ -17,7 +19,7 @@ def register(server: GeppettoServer) -> None:
         if _can_be_asked(server):
             pull(server)
         else:
-            use(server, capability(params, f"settings.{_SECTION}"))
+            use_all(server, params.get("settings"))
         return None
 
     server.on("workspace/didChangeConfiguration", changed)
@@ -27,6 +29,30 @@ def pull(server: GeppettoServer) -> None:
     """Asks the editor for its settings, if it can be asked."""
     if _can_be_asked(server):
         server.rpc.run_beside(_pull(server), "asking for the settings")
+
+
+def use_all(server: GeppettoServer, settings: JsonValue) -> None:
+    """Takes over what an editor pushes: sections by name."""
+    if isinstance(settings, dict):
+        use(server, settings.get(_SECTION))
+        if any(section in settings for section in SECTIONS):
+            use_preferences(server, [settings.get(section) for section in SECTIONS])
+
+
+def use_first(server: GeppettoServer, options: JsonValue) -> None:
+    """Takes over initialization options: our section itself, or sections by name, as some editors send them."""
+    if isinstance(options, dict) and any(section in options for section in (_SECTION, *SECTIONS)):
+        use_all(server, options)
+    else:
+        use(server, options)
+
+
+def use_preferences(server: GeppettoServer, sections: Sequence[JsonValue]) -> None:
+    """Lets the user's preferences of TypeScript hold."""
+    has_changed = server.backend.use_preferences(preferences(sections))
+    if has_changed and capability(server.client, "workspace.inlayHint.refreshSupport") is True:
+        asked = server.rpc.ask("workspace/inlayHint/refresh", None, seconds=60)
+        server.rpc.run_beside(asked, "refreshing the hints")
 
 
 def use(server: GeppettoServer, value: JsonValue) -> None:
@@ -44,7 +70,8 @@ def use(server: GeppettoServer, value: JsonValue) -> None:
         server.use_patterns(settings.patterns)
         if server.rpc.is_initialized:
             follow_projects(server)
-    server.refresh_diagnostics()
+    if server.rpc.is_initialized:
+        server.refresh_diagnostics()
 
 
 def follow_projects(server: GeppettoServer) -> None:
@@ -63,9 +90,11 @@ async def _follow_projects(server: GeppettoServer) -> None:
 
 
 async def _pull(server: GeppettoServer) -> None:
-    answer = await server.rpc.ask("workspace/configuration", {"items": [{"section": _SECTION}]}, seconds=60)
+    items: list[JsonValue] = [{"section": section} for section in (_SECTION, *SECTIONS)]
+    answer = await server.rpc.ask("workspace/configuration", {"items": items}, seconds=60)
     if isinstance(answer, list) and answer:
         use(server, answer[0])
+        use_preferences(server, answer[1:])
 
 
 def _can_be_asked(server: GeppettoServer) -> bool:

@@ -25,8 +25,8 @@ _RESTART = "Start it again"
 def register(server: GeppettoServer) -> None:
     def initialize(params: JsonObject) -> JsonValue:
         server.client = _capabilities(params)
-        configuration.use(server, params.get("initializationOptions"))
         server.backend = _backend(server)
+        configuration.use_first(server, params.get("initializationOptions"))
         for folder in _folders(params):
             server.backend.shadow.add_folder(folder)
         server.backend.start(server.client)

@@ -22,12 +22,14 @@ from geppetto.lsp.params import edit_json
 from geppetto.lsp.typescript.addresses import Addresses
 from geppetto.lsp.typescript.connection import Connection, ConnectionLost
 from geppetto.lsp.typescript.offer import initialize_params
+from geppetto.lsp.typescript.preferences import configuration
 from geppetto.lsp.typescript.process import TypeScriptProcess
 from geppetto.lsp.typescript.shadow import Project, Shadow
 
 logger = logging.getLogger(__name__)
 
 _CHANGED, _DELETED = 2, 3  # kinds of file changes
+_CONFIGURATION = "workspace/didChangeConfiguration"
 
 
 class State(Enum):
@@ -91,6 +93,7 @@ class Backend:
         self._on_failed = on_failed
         self._on_refresh = on_refresh
         self._client: JsonObject = {}
+        self._preferences: JsonObject = {}
         self._connection: Connection | None = None
         self._started = asyncio.Event()
         self._deaths: deque[float] = deque(maxlen=patience.deaths)
@@ -118,9 +121,9 @@ class Backend:
         self._looking = asyncio.get_running_loop().create_task(self._look(self._enough))
 
     async def wait_for_scripts(self) -> None:
-        """Until all scripts of the folders are known to the TypeScript server."""
-        while (looking := self._looking) is not None and not looking.done():
-            await asyncio.wait([looking])
+        """Until all scripts of the folders are known to the TypeScript server, or for as long as an answer may take."""
+        if self._looking is not None:
+            await asyncio.wait([self._looking], timeout=self._patience.answer_seconds)
 
     @property
     def knows_scripts(self) -> bool:
@@ -186,6 +189,15 @@ class Backend:
         for document in self._documents:
             self.open(document)
         self.look_for_scripts()
+
+    def use_preferences(self, chosen: JsonObject) -> bool:
+        """Lets the user's preferences hold; True if they are other ones than before."""
+        if chosen == self._preferences:
+            return False
+        self._preferences = chosen
+        if connection := self._running():
+            connection.notify(_CONFIGURATION, configuration(chosen))
+        return True
 
     def use_typings(self, project: Project, text: str) -> bool:
         """Typings of one project besides those of all; True if they are other ones than before."""
@@ -365,6 +377,8 @@ class Backend:
             process.kill()
             return
         connection.notify("initialized", {})
+        if self._preferences:
+            connection.notify(_CONFIGURATION, configuration(self._preferences))
         self._last_opened = None
         for document in self._documents:
             if (uri := self.addresses.opened_uri(document.uri)) is not None:
