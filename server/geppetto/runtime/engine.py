@@ -92,6 +92,7 @@ class RuntimeEngine:
         self._run: Run | None = None
         self._inbox = Inbox()
         self._units = 0
+        self._notices: list[str] | None = []
         self._closed = False
 
     # Set-up
@@ -160,7 +161,10 @@ class RuntimeEngine:
             GeppettoError: the engine is not started, is closed, runs another script, or was lost to an earlier one
                 (``RunOutcome.engine_lost``).
         """
-        outcome = await self._current().run(script, self._units)
+        run, early, self._notices = self._current(), self._notices, None
+        for text in early or ():
+            self.notice(text)
+        outcome = await run.run(script, self._units)
         self._units += 1000
         return outcome
 
@@ -246,8 +250,11 @@ class RuntimeEngine:
             self._output(output)
 
     def notice(self, text: str) -> None:
-        """Says something about the run that is not the script's."""
-        self.show(Notice(text))
+        """Says something about the run that is not the script's. What is said before the first run is shown with it."""
+        if self._notices is None:
+            self.show(Notice(text))
+        else:
+            self._notices.append(text)
 
     def _current(self) -> Run:
         if self._run is None or self._closed:

@@ -332,17 +332,27 @@ def setup_standard(
             return None
         from geppetto.settings.load import load_settings
 
-        loaded = load_settings(folder, chosen, env).steps
+        loaded = load_settings(folder, chosen, env)
+        for notice in loaded.notices:
+            notices.setdefault(notice, False)
         if cassette is not None:
             from geppetto.settings.keys import known_keys
 
             cassette.hide(known_keys(loaded))
         return loaded
 
-    def settings(chosen: str | None) -> StepSettings | None:
-        return load(profile if chosen is None else chosen)
+    notices: dict[str, bool] = {}
+    """What the settings have to say, and whether it was said."""
 
     def setup(engine: RuntimeEngine) -> None:
+        def settings(chosen: str | None) -> StepSettings | None:
+            loaded = load(profile if chosen is None else chosen)
+            for notice, was_told in notices.items():
+                if not was_told:
+                    notices[notice] = True
+                    engine.notice(notice)
+            return loaded
+
         for part in (
             setup_double_step(),
             setup_echo_step(),
