@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from geppetto.cli.check_command import check
+from geppetto.cli.map_command import map_inputs
 from geppetto.cli.run_command import run
 from geppetto.cli.runs_command import runs
+from geppetto.cli.worker_command import worker
 
 app = typer.Typer(
     name="geppetto",
@@ -37,6 +39,8 @@ def geppetto(
 
 app.command(no_args_is_help=True)(run)
 app.command()(check)
+app.command("map", no_args_is_help=True)(map_inputs)
+app.command()(worker)
 
 
 @app.command()

@@ -11,17 +11,19 @@ from geppetto.cli import exit_codes
 from geppetto.cli.display import Screen, open_screen
 from geppetto.cli.errors import may_color, show, show_error
 from geppetto.cli.request import RunRequest
+from geppetto.cli.workspace import workspace_of
 from geppetto.errors import GeppettoError
+from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits, effective_limits
-from geppetto.runtime.modules import Script, source_from_bytes
+from geppetto.runtime.modules import ModuleError, Script, read_source, source_from_bytes
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import Notice
 from geppetto.runtime.setup import setup_standard
-
-
 from geppetto.steps.cassettes.use import close_cassette, open_cassette
 from geppetto.workers.choose import chosen_bus
+
+
 class Keeper(Protocol):
     """Who keeps the limits that belong to the process and not to the script."""
 
@@ -38,8 +40,13 @@ def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
     """Runs the script; returns the exit code. Errors are shown, not raised."""
     try:
         script = _script(request.script)
+        params = _declared(script, request.params)
         root = _root(request, script)
         folder = script.path.resolve().parent if script.text is None else Path.cwd()
+        if (bus := chosen_bus(folder, request.bus, profile=request.profile)) is not None:
+            from geppetto.cli.submit import submit
+
+            return submit(request, script, params, root, bus)
         limits = effective_limits(folder, request.profile, request.limits)
         if keeper is not None:
             keeper.begin(memory_bytes=limits.memory_bytes, seconds=limits.wall_seconds)
@@ -47,7 +54,7 @@ def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
         show_error(error)
         return exit_codes.USAGE
     try:
-        return asyncio.run(_Session(request, script, root, folder, limits, keeper).run())
+        return asyncio.run(_Session(request, script, params, root, folder, limits, keeper).run())
     except GeppettoError as error:
         show_error(error)
         return exit_codes.USAGE
@@ -58,6 +65,7 @@ class _Session:
         self,
         request: RunRequest,
         script: Script,
+        params: JsonObject,
         root: Path,
         folder: Path,
         limits: Limits,
@@ -65,6 +73,7 @@ class _Session:
     ) -> None:
         self._request = request
         self._script = script
+        self._params = params
         self._root = root
         self._folder = folder
         self._limits = limits
@@ -85,7 +94,7 @@ class _Session:
         )
         colors = request.color and may_color(sys.stdout.isatty())
         self._engine = RuntimeEngine(
-            root=self._root, limits=self._limits, output=screen.display, params=request.params, colors=colors
+            root=self._root, limits=self._limits, output=screen.display, params=self._params, colors=colors
         )
         cassette = open_cassette(record=request.record, replay=request.replay, pace=request.pace)
         self._engine.add_setup_function(setup_standard(self._folder, request.profile, cassette=cassette))
@@ -145,18 +154,29 @@ def _script(name: str) -> Script:
     return Script(Path("<stdin>"), source_from_bytes(sys.stdin.buffer.read(), "<stdin>").text)
 
 
+def _declared(script: Script, given: JsonObject) -> JsonObject:
+    """The params, made to fit what the script declares, if it does."""
+    try:
+        text = read_source(script.path).text if script.text is None else script.text
+    except ModuleError:
+        return given  # the run will say it, with the place
+    if "@param" not in text:
+        return given
+    from geppetto.runs.header import read_header
+    from geppetto.runs.params import ParamsError, bind
+
+    try:
+        return bind(script.path.name, read_header(text), given)
+    except ParamsError as error:
+        hint = (
+            None
+            if script.text is not None
+            else f"geppetto run {script.path} --list-params shows what it takes."
+        )
+        raise ParamsError(str(error), hint=hint) from None
+
+
 def _root(request: RunRequest, script: Script) -> Path:
     """The workspace: what was given, or the nearest folder that looks like one, or the current one."""
-    if request.root is not None:
-        root = Path(request.root)
-        if not root.is_dir():
-            raise GeppettoError(f"--root {root}: there is no such folder.")
-        return root
-    here = Path.cwd()
-    if script.text is not None:
-        return here
-    folder = script.path.resolve().parent
-    for at in (folder, *folder.parents):
-        if (at / ".git").exists() or (at / "geppetto.toml").exists():
-            return at
-    return here if folder.is_relative_to(here) else folder
+    given = None if request.root is None else Path(request.root)
+    return Path.cwd() if given is None and script.text is not None else workspace_of(script.path, given)

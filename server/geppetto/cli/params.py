@@ -94,6 +94,18 @@ def read_limits(options: Mapping[str, str | None]) -> dict[str, float | None]:
     return limits
 
 
+def read_time(option: str, text: str) -> float:
+    """Seconds, from a time such as 90, 90s, 2m or 500ms.
+
+    Raises:
+        UsageError: it is malformed; names the option.
+    """
+    try:
+        return _seconds(text.strip())
+    except ValueError:
+        raise UsageError(f"{option} {text}: {_TIME_FORM}.") from None
+
+
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     return _positive(int(float(match["number"]) * _UNITS[match["unit"].lower()]) if match else 0)

@@ -48,7 +48,12 @@ class RecordedOutput:
     def _stream(started: StepStartedEvent, wire: dict[str, JsonValue]) -> StreamEvent:
         place = started.place
         where = None if place is None else Place(place.file, place.line, place.column)
-        return StreamEvent(started.step_id, json.dumps(wire).encode(), where, started.name)
+        return StreamEvent(started.step_id, _compact(wire), where, started.name)
+
+
+def _compact(wire: JsonObject) -> bytes:
+    """As the engine writes events."""
+    return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def script_error(error: RunError) -> ScriptError:

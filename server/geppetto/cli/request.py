@@ -28,6 +28,7 @@ class RunRequest:
         record: the cassette to make of the run's steps.
         replay: the cassette to play instead of asking models.
         pace: how fast it is played.
+        bus: whose workers do it; ``none`` for this machine, None for what the settings say.
     """
 
     script: str
@@ -43,6 +44,7 @@ class RunRequest:
     record: str | None = None
     replay: str | None = None
     pace: Pace = "fast"
+    bus: str | None = None
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

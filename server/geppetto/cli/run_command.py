@@ -42,6 +42,13 @@ def run(
             help="The workspace, which imports may not leave. Default: the project around the script.",
         ),
     ] = None,
+    bus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Have workers behind this bus do it; none: this machine. Default: the setting bus.url.",
+        ),
+    ] = None,
     events: Annotated[
         Literal["jsonl", "text", "yaml"] | None,
         typer.Option(
@@ -150,6 +157,7 @@ def run(
     - `geppetto run hello.geppetto.js`
     - `geppetto run ask.geppetto.js -p question="Why?" -p count:=3`
     - `geppetto run chat.geppetto.js --events jsonl | jq .type`
+    - `geppetto run hello.geppetto.js --bus nats://localhost:4222`
     - `echo 'console.log(1 + 1)' | geppetto run -`
 
     Ctrl-C interrupts the streams and lets the script finish; a second one kills it.
@@ -192,6 +200,7 @@ def run(
             record=None if record is None else str(record),
             replay=None if replay is None else str(replay),
             pace=pace,
+            bus=bus,
         )
     )
     raise typer.Exit(code)

@@ -19,7 +19,9 @@ from pydantic import ValidationError
 from geppetto.errors import GeppettoError
 from geppetto.events.dead_letters import DeadLetter, DeadLetterLog
 from geppetto.events.message import Message
+from geppetto.events.retry import RetryPolicy
 from geppetto.events.transports import Subscription, Transport, TransportClosed, TransportError
+from geppetto.events.transports.connect import connect
 from geppetto.events.wire import peer_topic
 from geppetto.runs.endings import failure
 from geppetto.runs.handle import RunHandle
@@ -63,11 +65,25 @@ class WorkerOptions:
     runs: RunsOptions = field(default_factory=RunsOptions)
 
 
+async def open_bus(url: str, *, claim_after: float = 30.0) -> Transport:
+    """The bus as workers need it; the caller closes it.
+
+    Args:
+        url: of the bus.
+        claim_after: seconds without a sign of life after which another worker takes a run.
+
+    Raises:
+        TransportError: it cannot be reached, or its library is not installed.
+    """
+    # How often a job is tried is the worker's to decide: the bus counts more than deaths.
+    return await connect(url, retry=RetryPolicy(attempts=1000), claim_after=claim_after)
+
+
 class Worker:
     """Does runs until it is drained.
 
     Args:
-        bus: of a server; the caller closes it. Its retry policy must leave the counting to us: many attempts.
+        bus: as ``open_bus`` opens it; the caller closes it.
         dead_letters: where jobs go that are given up.
 
     Attributes:
