@@ -83,7 +83,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "geppetto.newScript": newScript,
     "geppetto.restartServer": () => server.restart(),
     "geppetto.showLog": () => log.show(),
-    "geppetto.showReport": () => showReport(context, server, runs),
+    "geppetto.showReport": () => showReport(context, server, runs, documents),
     [OPEN_PLACE]: (place) => openPlace(place as SourcePlace),
   };
   for (const [command, handler] of Object.entries(handlers)) {

@@ -52,10 +52,10 @@ async function choose(
 }
 
 async function type(title: string, param: DeclaredParam, before: JsonValue): Promise<string | undefined> {
-  const optional = param.required ? "" : " Empty: leave it out.";
+  const optional = param.required ? "" : " Empty to leave it out.";
   return vscode.window.showInputBox({
     title,
-    prompt: `${param.description || param.name} (${param.label}).${optional}`,
+    prompt: `${param.description || param.name} [${param.label}]${optional}`,
     value: textOf(before),
     ignoreFocusOut: true,
     validateInput: (text) => {

@@ -6,6 +6,7 @@ import { isScript } from "../languages";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
 import { whereFrom } from "../server/status";
+import type { RunDocuments } from "../views/documents";
 
 const DOCTOR_PATIENCE = 30_000;
 
@@ -18,13 +19,13 @@ export async function showReport(
   context: vscode.ExtensionContext,
   server: Server,
   runs: Runs,
+  documents: RunDocuments,
 ): Promise<void> {
   const content = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: "Geppetto: looking at everything" },
     () => report(context, server, runs),
   );
-  const document = await vscode.workspace.openTextDocument({ language: "markdown", content });
-  await vscode.window.showTextDocument(document, { preview: true });
+  await documents.openText("Geppetto diagnostics report.md", content);
 }
 
 async function report(context: vscode.ExtensionContext, server: Server, runs: Runs): Promise<string> {

@@ -15,6 +15,8 @@ export interface CallSite {
 }
 
 const HOVER_TEXT = 16 * 1024;
+/** While it streams, the hover is made anew with every drawing. */
+const STREAMING_HOVER_TEXT = 1024;
 const HOVER_TOOLS = 20;
 
 /** The calls of one script in one run, by place. */
@@ -97,10 +99,11 @@ export function hover(site: CallSite, now: number): string {
   }
   if (step.problem !== undefined) parts.push(`✗ ${escaped(step.problem)}`);
   if (step.text !== "") {
-    const isCut = step.isCut || step.text.length > HOVER_TEXT;
+    const most = step.ending === undefined ? STREAMING_HOVER_TEXT : HOVER_TEXT;
+    const isCut = step.isCut || step.text.length > most;
     if (isCut) parts.push("*The end of it:*");
     // What a model says must not make the editor fetch anything.
-    parts.push("---", step.text.slice(-HOVER_TEXT).replaceAll("![", "!\\["));
+    parts.push("---", step.text.slice(-most).replaceAll("![", "!\\["));
   }
   return parts.join("\n\n");
 }

@@ -1,4 +1,4 @@
-/** Runs as read-only documents: their text, to be compared, and their events as JSON. */
+/** Read-only documents: the text of runs, to be compared, their events as JSON, and reports. */
 import * as vscode from "vscode";
 import type { RunOutput } from "../protocol.gen";
 import type { Run } from "../runs/model";
@@ -10,6 +10,9 @@ const SCHEME = "geppetto-run";
 
 export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #registration: vscode.Disposable;
+  readonly #texts = new Map<string, string>();
+  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.#changed.event;
 
   constructor(
     private readonly server: Server,
@@ -19,9 +22,20 @@ export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+    const text = this.#texts.get(uri.path);
+    if (text !== undefined) return text;
     const run = this.runs.get(uri.query);
     if (run === undefined) return "This run is forgotten.\n";
-    return uri.path.endsWith(".json") ? await this.#json(run) : this.runs.textOf(run);
+    // How long it took differs always, and tells nothing.
+    return uri.path.endsWith(".json") ? this.#json(run) : this.runs.textOf(run).replace(/── [^\n]*\n$/, "");
+  }
+
+  /** Shows a text under a name; the next one of this name takes its place. */
+  async openText(name: string, text: string): Promise<void> {
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}` });
+    this.#texts.set(uri.path, text);
+    this.#changed.fire(uri);
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
   }
 
   async openJson(run: Run): Promise<void> {
@@ -32,12 +46,14 @@ export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.
   /** The texts of two runs side by side, the older one at the left. */
   async compare(one: Run, other: Run): Promise<void> {
     const [left, right] = one.began <= other.began ? [one, other] : [other, one];
-    const title = `${nameOf(left)} ${time(left)} ↔ ${time(right)}`;
+    const isSame = nameOf(left) === nameOf(right);
+    const title = `${nameOf(left)} ${time(left)} ↔ ${isSame ? "" : `${nameOf(right)} `}${time(right)}`;
     await vscode.commands.executeCommand("vscode.diff", uriOf(left, "txt"), uriOf(right, "txt"), title);
   }
 
   dispose(): void {
     this.#registration.dispose();
+    this.#changed.dispose();
   }
 
   async #json(run: Run): Promise<string> {
