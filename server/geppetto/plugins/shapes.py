@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import functools
 import json
-import operator
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
 from typing import Any, ForwardRef, Generic, TypeVar, cast, get_args, get_origin
 
 import pydantic
@@ -117,8 +115,9 @@ def _type_arguments(cls: type, bound: dict[object, object]) -> tuple[object, obj
         if origin is Step:
             return (given[0], given[1]) if len(given) == 2 else None
         if isinstance(origin, type) and origin is not Generic and issubclass(origin, Step):
-            parameters: tuple[object, ...] = getattr(origin, "__parameters__", ())
-            found = _type_arguments(origin, dict(zip(parameters, given, strict=False)))
+            parent = cast(type, origin)
+            parameters: tuple[object, ...] = getattr(parent, "__parameters__", ())
+            found = _type_arguments(parent, dict(zip(parameters, given, strict=False)))
             if found is not None:
                 return found
     return None
@@ -172,10 +171,14 @@ def _with_json(annotation: object) -> object:
     if new == args:
         return annotation
     if isinstance(annotation, types.UnionType):
-        return functools.reduce(cast("Callable[[Any, Any], Any]", operator.or_), cast("Sequence[Any]", new))
+        return functools.reduce(_either, new)
     if isinstance(annotation, types.GenericAlias):
         return types.GenericAlias(cast(type, origin), new)
     return cast(Any, annotation).copy_with(new)
+
+
+def _either(one: Any, other: Any) -> Any:
+    return one | other
 
 
 def _takes_conversation(annotation: object) -> bool:
@@ -217,15 +220,16 @@ def _problems(error: ValidationError, value: object) -> list[str]:
 def _place(location: tuple[str | int, ...], kind: str, value: object) -> tuple[str, object]:
     """Where in the input, and what is there. pydantic puts the names of a union's members between."""
     place = "input"
+    there: Any = value
     for number, part in enumerate(location):
-        if isinstance(value, dict) and part in value:
-            value = cast("dict[object, object]", value)[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[object]", value)):
-            value = cast("list[object]", value)[part]
+        if (isinstance(there, dict) and part in there) or (
+            isinstance(there, list) and isinstance(part, int) and part < len(cast("list[object]", there))
+        ):
+            there = cast(Any, there)[part]
         elif not (kind == "missing" and number == len(location) - 1):
             continue
         place += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return place, value
+    return place, cast(object, there)
 
 
 def shown(value: object) -> str:
