@@ -16,7 +16,8 @@ import pytest
 PROGRAM = Path(__file__).parents[2] / ".cache/litellm/bin/litellm"
 KEY = "sk-proxy-planted-42"
 ANSWER = "Every puppet needs a string, and every string a hand. Naïve? 🎈"
-START_SECONDS = 90
+START_SECONDS = 240
+"""It imports for fifteen seconds on a machine that does nothing else."""
 
 
 @dataclass(frozen=True)
