@@ -35,6 +35,10 @@ def web(
         list[str] | None,
         typer.Option(metavar="NAME", help="Answer to this name too, as behind a proxy. May be repeated."),
     ] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A tool of yours that models may call. May be repeated."),
+    ] = None,
     bus: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Send the events over this bus: nats://HOST or redis://HOST."),
@@ -61,9 +65,9 @@ def web(
         ) from None
 
     def started(address: str) -> None:
-        typer.echo(f"Geppetto's web chat is at {address}", err=True)
         if notice := _notice(folder):
             typer.echo(notice, err=True)
+        typer.echo(f"Geppetto's web chat is at {address}", err=True)
         if open_:
             import webbrowser
 
@@ -78,6 +82,7 @@ def web(
             data=data,
             token_file=token_file,
             allowed_hosts=tuple(allow_host or ()),
+            tools=tuple(tool or ()),
             bus=bus,
         ),
         on_start=started,

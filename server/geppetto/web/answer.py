@@ -24,6 +24,9 @@ from geppetto.web.views import Views
 PAUSE: Final = 0.04
 """Seconds between two changes; what arrives in between goes together."""
 
+PORTION: Final = 16 * 1024
+"""Characters that are rendered in one go, before others have their turn."""
+
 _GROWTH: Final = 12
 """An open block is rendered anew when a twelfth was added: all that is sent for a text of n characters is O(n)."""
 
@@ -46,6 +49,7 @@ class Answer(ChatEventHandler):
         self._html: list[str] = []
         self._pieces: list[str] = []
         self._waiting: list[str] = []
+        self._waiting_size = 0
         self._splitter = BlockSplitter()
         self._rendered = 0
         self._sent = 0
@@ -69,14 +73,14 @@ class Answer(ChatEventHandler):
             assert isinstance(last, TextPart)
             last.text = text
 
-    def take(self, event: Event) -> None:
-        """Follow an event. One of another step, or one that comes after the end, is none of its business."""
+    async def take(self, event: Event) -> None:
+        """Follow an event; the step waits meanwhile. One of another step, or one that comes after the end, is none of its business."""
         if event.step.step_id != self.turn.id or self.ended.is_set():
             return
         self.changed = True
         match event:
             case PartialEvent():
-                self._add_text(event.delta)
+                await self._take_text(event.delta)
             case ToolCallEvent():
                 call = event.tool_call
                 self._add_tool(ToolPart(id=call.id, name=call.name, input=call.input))
@@ -84,12 +88,11 @@ class Answer(ChatEventHandler):
                 self._finish_tool(event)
             case StartEvent():
                 self.turn.meta.engine = event.meta.engine
-            case FinalEvent():
+            case FinalEvent() | InterruptEvent():
                 self._learn(event.meta)
-                self.end("done", text=event.text)
-            case InterruptEvent():
-                self._learn(event.meta)
-                self.end("interrupted", text=event.text)
+                if not self.turn.parts:  # a step that streamed nothing
+                    await self._take_text(event.text)
+                self.end("done" if event.type == "final" else "interrupted")
             case ErrorEvent():
                 self._learn(event.meta)
                 self.end("error", error=event.error_string)
@@ -102,12 +105,10 @@ class Answer(ChatEventHandler):
     handle_interrupt = take
     handle_error = take
 
-    def end(self, status: Status, *, text: str = "", error: str = "") -> None:
-        """The answer is over. `text` is all of it, for a step that streamed nothing. Happens once."""
+    def end(self, status: Status, *, error: str = "") -> None:
+        """The answer is over. Happens once."""
         if self.ended.is_set():
             return
-        if text and not self.turn.parts:
-            self._add_text(text)
         self._finish_text()
         turn = self.turn
         for part in turn.parts:
@@ -124,12 +125,20 @@ class Answer(ChatEventHandler):
 
     # --- text
 
+    async def _take_text(self, text: str) -> None:
+        for start in range(0, len(text), PORTION):
+            self._add_text(text[start : start + PORTION])
+            if self._waiting_size >= PORTION:
+                self._flush()
+                await asyncio.sleep(0)
+
     def _add_text(self, delta: str) -> None:
         parts = self.turn.parts
         if not parts or not isinstance(parts[-1], TextPart):
             parts.append(TextPart())
         self._pieces.append(delta)
         self._waiting.append(delta)
+        self._waiting_size += len(delta)
         if self._timer is None:
             loop = asyncio.get_running_loop()
             pause = self._flushed + PAUSE - loop.time()
@@ -148,6 +157,7 @@ class Answer(ChatEventHandler):
             return
         text = "".join(self._waiting)
         self._waiting.clear()
+        self._waiting_size = 0
         for block in self._splitter.feed(text):
             self._finish_block(block)
         block = self._splitter.open

@@ -52,8 +52,7 @@ class BlockSplitter:
         self._line += rest
         if self._gap and not _PERHAPS_ITEM.match(self._line) and self._begins_block(self._line):
             self._cut(finished)
-        while self._size + len(self._line) > self._room:
-            self._cut_long(finished)
+        self._cut_long(finished)
         return finished
 
     def finish(self) -> list[str]:
@@ -65,6 +64,9 @@ class BlockSplitter:
     def _take_line(self, line: str, finished: list[str]) -> None:
         if self._gap and line.strip() and self._begins_block(line):
             self._cut(finished)
+        self._line = line
+        self._cut_long(finished)
+        line = self._line
         self._gap = self._gap or not (line.strip() or self._fence)
         if line.strip():
             if not self._lines:
@@ -74,8 +76,6 @@ class BlockSplitter:
             self._follow_fence(line)
         self._lines.append(f"{line}\n")
         self._size += len(line) + 1
-        if self._size > self._room:
-            self._cut(finished)
 
     def _follow_fence(self, line: str) -> None:
         if self._fence:
@@ -93,13 +93,13 @@ class BlockSplitter:
         return not (self._is_list and _ITEM.match(line))
 
     def _cut_long(self, finished: list[str]) -> None:
-        """An end in the middle of a line."""
-        room = self._room - self._size
-        rest = self._line[room:]
-        self._lines.append(self._line[:room])
-        self._line = ""
-        self._cut(finished)
-        self._line = rest
+        """Ends in the middle of a line, as often as the block is too long."""
+        while self._size + len(self._line) > self._room:
+            room = max(0, self._room - self._size)
+            rest = self._line[room:]
+            self._lines.append(self._line[:room])
+            self._cut(finished)
+            self._line = rest
 
     def _cut(self, finished: list[str]) -> None:
         text = "".join(self._lines)

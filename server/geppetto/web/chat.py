@@ -231,7 +231,7 @@ class Chat:
                 over.cancel()
             if not answer.ended.is_set():
                 logger.error("The bus did not bring the end of answer %s", answer.turn.id)
-                answer.end("interrupted", error="The connection to the event bus was lost.", text=result.text)
+                answer.end("interrupted", error="The connection to the event bus was lost.")
         finally:
             await handle.remove()
 

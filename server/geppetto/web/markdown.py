@@ -40,18 +40,18 @@ _ATTRIBUTES: Final = {
     **{name: {"class"} for name in ("div", "span", "code", "th", "td")},
 }
 
+_cleaner: Final = nh3.Cleaner(
+    tags=set(_TAGS),
+    attributes=_ATTRIBUTES,
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+)
 _formatter = HtmlFormatter[str](nowrap=True, classprefix="tok-")
 
 
 def to_html(text: str) -> str:
     """Markdown as safe HTML: what the text says of tags, scripts and handlers is shown as text."""
-    return nh3.clean(
-        str(_markdown.render(text)),
-        tags=set(_TAGS),
-        attributes=_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer nofollow",
-    )
+    return _cleaner.clean(str(_markdown.render(text)))
 
 
 def _fence(

@@ -48,6 +48,7 @@ class ServerOptions:
         token_file: where the token stands; None asks for one, kept in the user's state folder, unless only
             this machine can reach the server.
         allowed_hosts: names under which it may be reached, besides addresses and localhost.
+        tools: names of the tools, of those that the settings or packages name, that models may call.
         bus: URL of the bus that the events go over; None keeps them in this process.
     """
 
@@ -58,6 +59,7 @@ class ServerOptions:
     data: Path | None = None
     token_file: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     bus: str | None = None
 
 
@@ -67,11 +69,11 @@ def serve(
     """Serve until SIGINT or SIGTERM; answers that are coming then are kept as far as they came.
 
     Args:
-        tools: what models may call.
+        tools: what else models may call.
         on_start: called with the address to open, token included, when the server listens.
 
     Raises:
-        GeppettoError: the port, the file of the conversations, the token or the bus cannot be used.
+        GeppettoError: the port, the file of the conversations, the token, a tool or the bus cannot be used.
     """
     try:
         asyncio.run(_serve(options, tools, on_start))
@@ -83,6 +85,7 @@ async def _serve(
     options: ServerOptions, tools: ToolBox | None, on_start: Callable[[str], None] | None
 ) -> None:
     token = _token(options)
+    tools = await _named_tools(options, tools)
     views, answering = Views(), Answering(options.folder, options.profile)
     with _listener(options.host, options.port) as listener:
         store = Store(options.data or state_dir() / "web" / "conversations.sqlite")
@@ -167,6 +170,22 @@ def _token(options: ServerOptions) -> str | None:
             hint=f"Use {MIN_TOKEN} or more, or remove the file, and a good one is made.",
         )
     return token
+
+
+async def _named_tools(options: ServerOptions, box: ToolBox | None) -> ToolBox | None:
+    if not options.tools:
+        return box
+    from geppetto.plugins.declared import declared
+    from geppetto.plugins.tools import NamedTools
+
+    there = declared(options.folder, options.profile).tools
+    for name in options.tools:
+        if name not in there:
+            known = f"There are {', '.join(sorted(there))}." if there else "There are none."
+            raise ServerError(
+                f"There is no tool named {name}. {known}", hint="Name it in [tools] of geppetto.toml."
+            )
+    return await NamedTools(list(there.values())).with_named(list(options.tools), box)
 
 
 def _is_loopback(host: str) -> bool:

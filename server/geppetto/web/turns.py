@@ -66,7 +66,8 @@ class Turn:
     @property
     def text(self) -> str:
         """All that was said, without the tool calls."""
-        return "\n\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+        texts = [part.text for part in self.parts if isinstance(part, TextPart)]
+        return texts[0] if len(texts) == 1 else "\n\n".join(text.strip("\n") for text in texts)
 
 
 class UnknownTurn(GeppettoError):

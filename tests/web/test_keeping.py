@@ -1,0 +1,196 @@
+"""What is kept, and what a stop or a crash leaves."""
+
+import json
+import re
+import signal
+import socket
+
+import pytest
+
+from tests.web.conftest import PATIENCE, Server, Starter
+
+
+def _answers(page: str) -> list[tuple[str, str, str]]:
+    """Status, text and what stands below, of each answer on a page."""
+    found = re.findall(
+        r'data-turn="\w+" data-status="(\w+)" aria-label="Answer">(.*?)<p class="typing"(.*?)</article>',
+        page,
+        re.S,
+    )
+    return [(status, re.sub(r"<[^>]*>|\s+", " ", body).strip(), below) for status, body, below in found]
+
+
+def _done(page: str) -> bool:
+    return bool(_answers(page)) and _answers(page)[-1][0] != "streaming"
+
+
+def _turns(page: str, role: str) -> list[str]:
+    return re.findall(rf'<article class="turn {role}" id="t-(\w+)"', page)
+
+
+def test_conversations_outlive_the_server(start: Starter) -> None:
+    server = start()
+    first, _ = server.ask("Hello there\nsecond line")
+    server.wait_for(first, _done)
+    server.ask("What about the weather?", first)
+    before = server.wait_for(first, lambda page: _done(page) and len(_answers(page)) == 2)
+    second, _ = server.ask("Another one")
+    server.wait_for(second, _done)
+    server.request(f"/c/{second}/title", {"title": "  Renamed <b>  "})
+    server.stop()
+
+    server = start()
+    after = server.page(first)
+    assert _answers(after) == _answers(before)
+    assert "weather" in after and "sunny" in after
+    listed = server.request("/conversations")[1]
+    assert re.findall(r">([^<]+)</a>", listed) == ["Renamed &lt;b&gt;", "Hello there"]
+    assert server.request(f"/c/{first}", method="DELETE")[0] == 204
+    assert server.request(f"/c/{first}")[2]["location"] == "/"
+    assert first not in server.request("/conversations")[1]
+    assert (start.folder / "state" / "web" / "conversations.sqlite").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_an_answer_cut_off_by_the_end_of_the_server_is_kept_as_far_as_it_came(
+    start: Starter, how: signal.Signals
+) -> None:
+    server = start()
+    conversation, _ = server.ask("Talk without end")
+    server.wait_for(conversation, lambda page: len(_answers(page)[0][1]) > 100)
+    if how is signal.SIGKILL:
+        _wait_until_saved(start)
+    server.stop(how)
+    server = start()
+    ((status, text, below),) = _answers(server.page(conversation))
+    assert status == "interrupted" and "Stopped" in below
+    assert text.startswith("more and more more and more")
+    # And the conversation goes on.
+    server.ask("Hello", conversation)
+    server.wait_for(conversation, lambda page: _done(page) and len(_answers(page)) == 2)
+
+
+def _wait_until_saved(start: Starter) -> None:
+    import time
+
+    wal = start.folder / "state" / "web" / "conversations.sqlite-wal"
+    deadline = time.monotonic() + PATIENCE
+    while wal.read_bytes().count(b"more and more more and more") < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_tools_of_ones_own_are_called(start: Starter) -> None:
+    (start.folder / "tools.py").write_text("def weather(city: str) -> str:\n    return f'Rain in {city}!'\n")
+    with (start.folder / "geppetto.toml").open("a") as settings:
+        settings.write('[tools]\nweather = "tools:weather"\n')
+    user = start.folder / "config" / "geppetto"
+    user.mkdir(parents=True)
+    (start.folder / "geppetto.toml").rename(user / "geppetto.toml")
+    for name in ("tools.py", "model.yaml"):
+        (start.folder / name).rename(user / name)
+    server = start("--tool", "weather")
+    conversation, _ = server.ask("What about the weather?")
+    page = server.wait_for(conversation, _done)
+    assert "Rain in Paris!" in page and 'class="tool"' in page
+
+
+def test_stop_keeps_what_was_said_and_the_next_question_is_answered(server: Server) -> None:
+    conversation, _ = server.ask("Talk without end")
+    server.wait_for(conversation, lambda page: len(_answers(page)[0][1]) > 100)
+    assert server.request("/chat", {"text": "Hello", "conversation": conversation})[0] == 409
+    assert server.request(f"/c/{conversation}/stop", {})[0] == 204
+    page = server.wait_for(conversation, _done)
+    assert _answers(page)[0][0] == "interrupted" and "more and more" in _answers(page)[0][1]
+    server.ask("Hello", conversation)
+    page = server.wait_for(conversation, lambda page: _done(page) and len(_answers(page)) == 2)
+    assert _answers(page)[1][:2] == ("done", "You said: Hello")
+
+
+def test_editing_and_asking_again_keep_the_other_versions(server: Server) -> None:
+    conversation, _ = server.ask("First")
+    page = server.wait_for(conversation, _done)
+    (question,), (answer,) = _turns(page, "user"), _turns(page, "assistant")
+    at = f"/c/{conversation}"
+    assert server.request(f"{at}/edit", {"turn": question, "text": "Second"})[0] == 204
+    page = server.wait_for(conversation, _done)
+    assert [text for _, text, _ in _answers(page)] == ["You said: Second"] and "2 / 2" in page
+    (second,) = _turns(page, "assistant")
+    assert server.request(f"{at}/retry", {"turn": second, "profile": "parrot"})[0] == 204
+    page = server.wait_for(conversation, _done)
+    assert [text for _, text, _ in _answers(page)] == ["Second"]  # the other profile echoes
+    assert server.request(f"{at}/show", {"turn": answer})[0] == 204
+    assert [text for _, text, _ in _answers(server.page(conversation))] == ["You said: First"]
+    for path, values in (
+        ("retry", {"turn": question}),
+        ("edit", {"turn": answer, "text": "x"}),
+        ("show", {"turn": "x"}),
+    ):
+        assert server.request(f"{at}/{path}", values)[0] == 404
+
+
+def test_an_error_is_told_with_what_came_before_it(server: Server) -> None:
+    conversation, _ = server.ask("Please fail")
+    ((status, text, below),) = _answers(server.wait_for(conversation, _done))
+    assert status == "error" and text == "I begin to"
+    assert "too much to do" in below
+
+
+def test_settings_that_are_wrong_are_the_answer(start: Starter) -> None:
+    server = start()
+    (start.folder / "geppetto.toml").write_text('[chat]\nprovider = "opnai"\n')
+    conversation, _ = server.ask("Hello")
+    ((status, _, below),) = _answers(server.wait_for(conversation, _done))
+    assert status == "error" and "geppetto.toml:2" in below and "openai" in below
+
+
+def test_without_configuration_it_echoes_and_says_so(start: Starter) -> None:
+    for name in ("geppetto.toml", "model.yaml"):
+        (start.folder / name).unlink()
+    server = start()
+    assert "No model is configured" in server.log.read_text()
+    assert "No model is configured" in server.request("/")[1]
+    conversation, _ = server.ask("Hello *you*")
+    ((_, text, below),) = _answers(server.wait_for(conversation, _done))
+    assert text == "Hello you" and "echo" in below
+
+
+def test_two_servers_do_not_share_their_conversations(start: Starter) -> None:
+    start()
+    process, log = start.spawn()
+    assert process.wait(PATIENCE) == 1
+    assert "in use by another" in log.read_text() and "--data FILE" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    start("--data", "other.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--data", "geppetto.toml"], "cannot be opened"),
+        (["--tool", "hammer"], "no tool named hammer"),
+        (["--host", "192.0.2.1"], "Cannot listen on 192.0.2.1"),
+        (["--bus", "carrier://pigeon"], "no bus for carrier"),
+    ],
+)
+def test_what_cannot_be_served_is_one_clear_error(start: Starter, options: list[str], says: str) -> None:
+    process, log = start.spawn(*options)
+    assert process.wait(PATIENCE) == 1, log.read_text()
+    assert says in log.read_text() and "Traceback" not in log.read_text()
+
+
+def test_a_port_in_use_is_named(start: Starter) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process, log = start.spawn("--port", str(port))
+        assert process.wait(PATIENCE) == 1
+    assert f"port {port}" in log.read_text() and "--port" in log.read_text()
+
+
+def test_a_turn_is_copied_as_it_was_written(server: Server) -> None:
+    conversation, answer = server.ask("What about the weather?")
+    server.wait_for(conversation, _done)
+    _, text, headers = server.request(f"/c/{conversation}/text?turn={answer}")
+    assert text == "Let me look.\n\nIt is **sunny**."
+    assert headers["content-type"].startswith("text/plain")
+    assert json.loads(server.request("/chat", {"text": "x"})[1])["conversation"] != conversation
