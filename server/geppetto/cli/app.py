@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from geppetto.cli.chat_command import chat
 from geppetto.cli.check_command import check
 from geppetto.cli.map_command import map_inputs
 from geppetto.cli.run_command import run
 from geppetto.cli.runs_command import runs
+from geppetto.cli.web_command import web
 from geppetto.cli.worker_command import worker
 
 app = typer.Typer(
@@ -38,6 +40,7 @@ def geppetto(
 
 
 app.command(no_args_is_help=True)(run)
+app.command()(chat)
 app.command()(check)
 app.command("map", no_args_is_help=True)(map_inputs)
 app.command()(worker)
@@ -69,18 +72,23 @@ def init(
 
 @app.command()
 def typings(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder of the scripts; its Python steps are included.")
+    ] = Path(),
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write them there instead; overwrites.")
     ] = None,
 ) -> None:
     """Print the TypeScript typings of everything a script can use.
 
+    With the steps in Python that the folder's `geppetto.toml` names, if you trust it, and those of packages.
+
     - `geppetto typings --out types/geppetto.d.ts`
     """
+    from geppetto.cli.typings import all_typings
     from geppetto.errors import GeppettoError
-    from geppetto.resources import typings_path
 
-    text = typings_path().read_text(encoding="utf-8")
+    text = all_typings(folder)
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -91,6 +99,21 @@ def typings(
     except OSError as error:
         raise GeppettoError(f"{target} cannot be written: {error.strerror}.") from None
     typer.echo(f"wrote {target}")
+
+
+@app.command()
+def trust(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Default: this folder.")] = Path(),
+    remove: Annotated[bool, typer.Option("--remove", help="Trust it no more.")] = False,
+) -> None:
+    """Let the Python code run that the `geppetto.toml` of a folder, or of one in it, names.
+
+    Scripts run in a sandbox. Steps and tools in Python do not: they can do whatever you can, and read your keys. The
+    folder is written into your own `geppetto.toml`, as `trusted_folders`.
+    """
+    from geppetto.cli.settings import change_trust
+
+    typer.echo(change_trust(folder, remove=remove))
 
 
 @app.command()
@@ -201,5 +224,6 @@ def models(
         typer.echo(name)
 
 
+app.command()(web)
 app.add_typer(config, name="config")
 app.add_typer(runs, name="runs")

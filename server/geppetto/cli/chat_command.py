@@ -1,0 +1,120 @@
+"""`geppetto chat`: the chat on the terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def chat(
+    question: Annotated[
+        str | None,
+        typer.Argument(metavar="[QUESTION]", help="Ask only this, print the answer, and end."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
+    system: Annotated[str, typer.Option(metavar="TEXT", help="What the model is told first.")] = "",
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="The folder whose settings are used.")
+    ] = Path(),
+    plain: Annotated[
+        bool, typer.Option("--plain", help="No screen of its own: questions line by line, answers below.")
+    ] = False,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Do not keep questions for the arrow keys of later chats.")
+    ] = False,
+) -> None:
+    """Chat with the configured model. No key is needed to try: echo answers.
+
+    - `geppetto chat`
+    - `geppetto chat "Why is the sky blue?" --profile fast`
+    - `git diff | geppetto chat "Write a commit message for this."`
+    - `printf 'Hello\\nAnd now?\\n' | geppetto chat`
+
+    Where input or output is no terminal, questions are lines of standard input, and only answers are printed on
+    standard output. Exit codes: 0 fine, 1 an answer failed, 130 interrupted.
+    """
+    import asyncio
+    import os
+    import sys
+
+    from geppetto.cli import exit_codes
+    from geppetto.cli.params import UsageError
+    from geppetto.settings.find import is_configured
+    from geppetto.steps.chat.factory import ECHO_NOTICE
+
+    if not folder.is_dir():
+        raise UsageError(f"--folder {folder}: there is no such folder.")
+    if profile is not None:
+        from geppetto.settings.load import load_settings
+
+        load_settings(folder, profile)  # an unknown one is told here, not as an answer
+    notice = "" if is_configured(folder, os.environ) else ECHO_NOTICE
+    is_screen = sys.stdin.isatty() and sys.stdout.isatty() and question is None and not plain
+    if is_screen:
+        asyncio.run(_on_screen(folder, profile, system, notice, keeps_history=not no_history))
+        return
+    if notice:
+        typer.echo(notice, err=True)
+    try:
+        asked = None if question is None else _with_what_is_piped(question)
+        well = asyncio.run(_plainly(folder, profile, system, asked))
+    except KeyboardInterrupt:
+        raise typer.Exit(exit_codes.CANCELLED) from None
+    raise typer.Exit(0 if well else exit_codes.SCRIPT_ERROR)
+
+
+async def _on_screen(
+    folder: Path, profile: str | None, system: str, notice: str, *, keeps_history: bool
+) -> None:
+    from geppetto.errors import GeppettoError
+
+    try:
+        from geppetto.tui.chat_app import ChatApp
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("geppetto"):
+            raise
+        raise GeppettoError(
+            f"The chat's screen needs a package that is not installed: {error.name}.",
+            hint="pip install 'geppetto[tui]', or geppetto chat --plain",
+        ) from None
+    import platformdirs
+
+    from geppetto.tui.prompt_history import PromptHistory
+    from geppetto.tui.session import ChatSession
+
+    path = platformdirs.user_state_path("geppetto", appauthor=False) / "chat-history.jsonl"
+    async with ChatSession(folder, profile=profile, system=system) as session:
+        await ChatApp(
+            session, history=PromptHistory(path if keeps_history else None), notice=notice
+        ).run_async()
+
+
+async def _plainly(folder: Path, profile: str | None, system: str, question: str | None) -> bool:
+    import sys
+
+    from geppetto.cli.signals import on_end_signals
+    from geppetto.tui.plain_chat import chat, lines_of
+    from geppetto.tui.session import ChatSession
+
+    def prompt() -> None:
+        if sys.stdin.isatty():
+            sys.stderr.write("> ")
+            sys.stderr.flush()
+
+    questions = lines_of(sys.stdin.fileno(), prompt) if question is None else _only(question)
+    async with ChatSession(folder, profile=profile, system=system) as session:
+        return await chat(session, questions, on_end_signals)
+
+
+async def _only(question: str) -> "AsyncIterator[str]":
+    yield question
+
+
+def _with_what_is_piped(question: str) -> str:
+    import sys
+
+    piped = "" if sys.stdin.isatty() else sys.stdin.read()
+    return f"{question}\n\n{piped.rstrip()}" if piped.strip() else question

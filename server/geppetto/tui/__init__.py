@@ -1,0 +1,1 @@
+"""Geppetto on the terminal: a chat, and a view of a run."""

@@ -1,0 +1,158 @@
+"""The chat on a terminal, driven by keys."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from geppetto.tui.chat_app import ChatApp, Prompt
+from geppetto.tui.prompt_history import PromptHistory
+from geppetto.tui.session import ChatSession
+from inline_snapshot import snapshot
+from textual.pilot import Pilot
+
+from tests.tui.conftest import screen_text, until
+
+Scripted = Callable[..., Path]
+
+
+@asynccontextmanager
+async def chatting(folder: Path, history: Path | None = None) -> "AsyncIterator[tuple[ChatApp, Pilot[Any]]]":
+    async with ChatSession(folder) as session:
+        app = ChatApp(session, history=PromptHistory(history))
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            yield app, pilot
+
+
+async def write(pilot: "Pilot[Any]", text: str, *, send: bool = True) -> None:
+    pilot.app.query_one(Prompt).insert(text)
+    if send:
+        await pilot.press("enter")
+
+
+async def test_an_answer_grows_as_markdown_and_is_told_with_what_it_took(scripted: Scripted) -> None:
+    pieces = ("# Strings\\n\\nEvery **puppet** ", "has some:\\n\\n- one\\n", "- two\\n\\nThat is all.")
+    stream = ", ".join(f'{{ delta: "{piece}" }}, {{ delay: 1.5 }}' for piece in pieces)
+    async with chatting(scripted(f"  - stream: [{stream}]\n")) as (app, pilot):
+        await write(pilot, "What holds a puppet?")
+        await until(pilot, lambda: "Every puppet" in screen_text(app))
+        assert "has some" not in screen_text(app)
+        await until(pilot, lambda: "• one" in screen_text(app))
+        assert "That is all" not in screen_text(app)
+        await until(pilot, lambda: "tokens" in screen_text(app))
+        shown = [line.strip(" █▌") for line in screen_text(app).splitlines()]
+        assert shown[:6] == snapshot(
+            ["What holds a puppet?", "Strings", "Every puppet has some:", "• one", "• two", "That is all."]
+        )
+        assert app.query_one(Prompt).text == ""
+
+
+async def test_escape_stops_an_answer_and_keeps_what_came(scripted: Scripted) -> None:
+    folder = scripted(
+        '  - stream: [{ text: "Once upon a time" }, { stall: true }]\n  - stream: [{ text: "Yes." }]\n'
+    )
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "Tell me a story")
+        await until(pilot, lambda: "upon a time" in screen_text(app))
+        await write(pilot, "Are you there?")
+        await until(pilot, lambda: "still coming" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "stopped" in screen_text(app))
+        assert "upon a time" in screen_text(app)
+        # What was written meanwhile still stands there.
+        await pilot.press("enter")
+        await until(pilot, lambda: "Yes." in screen_text(app))
+
+
+async def test_a_failed_answer_says_why_and_can_be_asked_again(scripted: Scripted) -> None:
+    folder = scripted(
+        '  - { match: Move, stream: [{ error: { kind: server, message: the strings are tangled } }] }\n  - stream: [{ text: "Untangled." }]\n'
+    )
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "Move!")
+        await until(pilot, lambda: "tangled" in screen_text(app))
+        await pilot.press("up")
+        app.query_one(Prompt).text = app.query_one(Prompt).text.replace("Move", "Dance")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Untangled." in screen_text(app))
+
+
+async def test_earlier_questions_come_back_also_in_the_next_chat(scripted: Scripted, tmp_path: Path) -> None:
+    folder = scripted('  - stream: [{ text: "One." }]\n  - stream: [{ text: "Two." }]\n')
+    kept = tmp_path / "kept" / "questions.jsonl"
+    async with chatting(folder, kept) as (app, pilot):
+        await write(pilot, "first", send=False)
+        await pilot.press("ctrl+j")
+        await write(pilot, "with two lines")
+        await until(pilot, lambda: "One." in screen_text(app))
+        await write(pilot, "second")
+        await until(pilot, lambda: "Two." in screen_text(app))
+    assert kept.stat().st_mode & 0o777 == 0o600
+    async with chatting(folder, kept) as (app, pilot):
+        prompt = app.query_one(Prompt)
+        await write(pilot, "a draft", send=False)
+        await pilot.press("up")
+        assert prompt.text == "second"
+        await pilot.press("up")
+        assert prompt.text == "first\nwith two lines"
+        await pilot.press("up")
+        assert prompt.text == "first\nwith two lines"  # the first line of it now
+        await pilot.press("down", "down", "down")
+        assert prompt.text == "a draft"
+
+
+async def test_another_profile_answers(scripted: Scripted) -> None:
+    folder = scripted('  - stream: [{ text: "By the script." }]\n', parrot="echo")
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "/profile nobody")
+        await until(pilot, lambda: "'nobody'" in screen_text(app))
+        await write(pilot, "/profile parrot")
+        await until(pilot, lambda: "profile parrot" in screen_text(app))
+        await write(pilot, "polly wants")
+        await until(pilot, lambda: screen_text(app).count("polly wants") == 2)
+        await pilot.press("f2")
+        await until(pilot, lambda: "profile parrot" not in screen_text(app))
+        await write(pilot, "/retry")
+        await until(pilot, lambda: "By the script." in screen_text(app))
+
+
+async def test_commands(scripted: Scripted, tmp_path: Path) -> None:
+    folder = scripted('  - stream: [{ text: "Said." }]\n')
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "/copy")
+        await until(pilot, lambda: "no answer yet" in screen_text(app))
+        await write(pilot, "//slash")
+        await until(pilot, lambda: "Said." in screen_text(app))
+        assert "/slash" in screen_text(app)
+        await pilot.press("ctrl+y")
+        assert app.clipboard == "Said."
+        saved = tmp_path / "talk.md"
+        await write(pilot, f"/save {saved}")
+        await until(pilot, saved.exists)
+        assert saved.read_text() == "## user\n\n/slash\n\n## assistant\n\nSaid.\n"
+        await write(pilot, f"/save {saved}")
+        await until(pilot, lambda: "cannot be written" in screen_text(app))
+        await write(pilot, "/dance")
+        await until(pilot, lambda: "no /dance" in screen_text(app))
+        await write(pilot, "/new")
+        await until(pilot, lambda: "Said." not in screen_text(app))
+        await write(pilot, "/retry")
+        await until(pilot, lambda: "Nothing was asked yet" in screen_text(app))
+        await write(pilot, "/quit")
+    assert app.return_code == 0
+
+
+def test_what_is_kept_is_bounded_and_survives_half_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geppetto.tui.prompt_history.MAX_QUESTIONS", 3)
+    path = tmp_path / "questions.jsonl"
+    history = PromptHistory(path)
+    for number in range(9):
+        history.add(f"question {number}")
+    assert len(path.read_text().splitlines()) <= 4
+    path.write_text(path.read_text() + '"half a li')
+    again = PromptHistory(path)
+    assert again.older("") == "question 8"
+    assert again.older("") == "question 7"
