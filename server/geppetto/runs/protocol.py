@@ -132,7 +132,7 @@ class QueuedEvent(Wire):
 
 
 class StartedEvent(Wire):
-    """The run's process has taken the script."""
+    """The run's process has taken the script. Told again when another worker begins the run anew."""
 
     kind: Literal["started"] = "started"
     pid: int

@@ -38,6 +38,7 @@ class Following:
         self._attempt: str | None = None
         self._worker = ""
         self._old: set[str] = set()
+        self._lost = 0
         self._heard = 0
         self._answered = 0
         self._line = bytearray()
@@ -64,7 +65,7 @@ class Following:
         if report.asks or (is_hole and not self._lacks_told) or self._heard - self._answered > _ANSWER_BYTES:
             self._lacks_told = is_hole
             self._answered = self._heard
-            return Answer(report.attempt, self._heard, self._wants, is_hole)
+            return Answer(report.attempt, self._heard, self._wants, is_hole, self._lost)
         return None
 
     def cancel(self) -> tuple[str, Answer] | None:
@@ -115,7 +116,8 @@ class Following:
         """Follows a new attempt from its first byte."""
         if self._attempt is not None:
             self._old.add(self._attempt)
-            self._notice(f"Worker {self._worker} was lost; the run begins anew on {report.worker}.")
+            self._lost += 1
+            self._notice(f"Worker {self._worker} was lost; the run goes to {report.worker}.")
         elif self._old:
             self._notice(f"The run begins anew on {report.worker}.")
         self._attempt, self._worker = report.attempt, report.worker

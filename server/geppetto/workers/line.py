@@ -41,12 +41,14 @@ class Line:
     Attributes:
         attempt: its name.
         wants: what the submitter wants; None before it has said anything.
+        lost: how many workers were lost with the run before.
         is_gone: whether the submitter has not answered for too long.
     """
 
     def __init__(self, bus: Transport, job: Job, worker: str, patience: LinePatience) -> None:
         self.attempt = uuid.uuid4().hex
         self.wants: Wants | None = None
+        self.lost = 0
         self.is_gone = False
         self.on_change: Callable[[], None] = _nothing
         self._bus = bus
@@ -118,6 +120,7 @@ class Line:
         """What the submitter says."""
         self._waits_since = None
         before, self.wants = self.wants, answer.wants
+        self.lost = answer.lost
         if answer.heard > self._heard:
             del self._said[: answer.heard - self._heard]
             self._heard = answer.heard

@@ -119,16 +119,18 @@ class Answer:
         heard: how many bytes of it have arrived, without a hole.
         wants: what is to become of it.
         lacks: whether something that was sent has not arrived: it is to be sent again from there on.
+        lost: how many workers have begun the run before and were lost with it.
     """
 
     attempt: str
     heard: int
     wants: Wants
     lacks: bool = False
+    lost: int = 0
 
     def message(self) -> Message:
         facts = {"attempt": self.attempt, "heard": str(self.heard), "wants": self.wants}
-        return Message(b"", facts | {"lacks": str(int(self.lacks))})
+        return Message(b"", facts | {"lacks": str(int(self.lacks)), "lost": str(self.lost)})
 
     @classmethod
     def of(cls, message: Message) -> Answer:
@@ -138,6 +140,8 @@ class Answer:
             if facts["wants"] not in get_args(Wants):
                 raise ValueError(f"it wants {facts['wants']!r}")
             wants = cast(Wants, facts["wants"])
-            return cls(facts["attempt"], int(facts["heard"]), wants, facts["lacks"] == "1")
+            return cls(
+                facts["attempt"], int(facts["heard"]), wants, facts["lacks"] == "1", int(facts["lost"])
+            )
         except KeyError as error:
             raise ValueError(f"it has no {error}") from None

@@ -34,7 +34,7 @@ from geppetto.workers.wire import GROUP, PROTOCOL, QUEUE, Answer, Job
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 2
-"""How often a run is begun when its workers die."""
+"""How often a run is begun when its workers are lost."""
 _ASKED: Final = 2
 """How often a job is taken whose submitter does not answer."""
 _GONE_SECONDS: Final = 0.5
@@ -75,8 +75,8 @@ async def open_bus(url: str, *, claim_after: float = 30.0) -> Transport:
     Raises:
         TransportError: it cannot be reached, or its library is not installed.
     """
-    # How often a job is tried is the worker's to decide: the bus counts more than deaths.
-    return await connect(url, retry=RetryPolicy(attempts=1000), claim_after=claim_after)
+    # How often a run is tried is ours to decide: the bus counts deliveries, of which not all begin it.
+    return await connect(url, retry=RetryPolicy(attempts=100), claim_after=claim_after)
 
 
 class Worker:
@@ -232,9 +232,9 @@ class Worker:
         elif job.protocol != PROTOCOL:
             reason = f"Worker {self.name} is of another version of Geppetto"
             await self._end(line, failure(reason, code="run.version", hint="Update the older of the two."))
-        elif message.failures >= _ATTEMPTS:
-            reason = f"{message.failures} workers died while they did this run"
-            self._give_up(message, reason, message.failures)
+        elif line.lost >= _ATTEMPTS:
+            reason = f"{line.lost} workers were lost while they did this run"
+            self._give_up(message, reason, line.lost)
             await self._end(line, failure(reason, code="run.workers-lost"))
         elif line.wants == "cancel":
             await self._end(line, EndEvent(outcome="cancelled"))
@@ -279,12 +279,17 @@ class Worker:
         obey()
         if self._leaving.is_set():
             handle.cancel()
+        unsaid = b""  # by a run that we have cancelled, and that may have ended by itself all the same
         try:
             async for event in handle.events():
-                is_end = isinstance(event, EndEvent)
-                if is_end and self._leaving.is_set() and event.outcome == "cancelled" and line.wants == "go":
+                unsaid += layout.as_submitted(event.model_dump_json().encode()) + b"\n"
+                is_left = self._leaving.is_set() and line.wants == "go"
+                if is_left and not isinstance(event, EndEvent):
+                    continue
+                if is_left and isinstance(event, EndEvent) and event.outcome == "cancelled":
                     return None
-                line.say(layout.as_submitted(event.model_dump_json().encode()) + b"\n")
+                line.say(unsaid)
+                unsaid = b""
                 await line.room()
         finally:
             del self._going[job.run_id]

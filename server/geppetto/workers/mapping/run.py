@@ -10,7 +10,15 @@ from typing import Final
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runs.handle import RunHandle
-from geppetto.runs.protocol import ConsoleEvent, EndEvent, NoticeEvent, RunError, RunRequest, StepEvent
+from geppetto.runs.protocol import (
+    ConsoleEvent,
+    EndEvent,
+    NoticeEvent,
+    RunError,
+    RunRequest,
+    StartedEvent,
+    StepEvent,
+)
 from geppetto.runs.runner import Runner
 from geppetto.workers.mapping.inputs import Input
 from geppetto.workers.mapping.results import Line, Results, as_json, result_line
@@ -95,6 +103,9 @@ async def _follow(run: RunHandle, on_notice: Callable[[str], None]) -> tuple[str
     text = ""
     async for event in run.events():
         match event:
+            case StartedEvent():  # perhaps anew, after a worker died
+                printed.clear()
+                text = ""
             case ConsoleEvent(level="log" | "info" | "debug"):
                 printed.append(event.text)
             case StepEvent(event={"type": "final", "text": str(said)}):
