@@ -99,12 +99,14 @@ describe("settings", () => {
   });
 });
 
+test("the server offers snippets where they fit: here they would be offered twice", () => {
+  expect("snippets" in contributes).toBe(false);
+});
+
 describe("files", () => {
   test("that are named exist", () => {
     const text = JSON.stringify(contributes);
-    const named = unique(
-      text.matchAll(/"(?:\.\/)?((?:media|syntaxes|snippets|walkthrough)\/[^"]+|[\w-]+\.json)"/g),
-    );
+    const named = unique(text.matchAll(/"(?:\.\/)?((?:media|syntaxes|walkthrough)\/[^"]+|[\w-]+\.json)"/g));
     expect(named.length).toBeGreaterThan(8);
     for (const path of [...named, manifest.icon]) expect(existsSync(join(root, path)), path).toBe(true);
   });

@@ -81,6 +81,15 @@ describe("a run", () => {
     expect([tokensSoFar(made), made.inputTokens, made.costUsd]).toEqual(["1,234 tokens", 2, 0.5]);
   });
 
+  test("that is begun anew has the steps of both attempts, and those of the first have stopped", () => {
+    const started = { kind: "started", pid: 1 } as const;
+    const made = run(started, step("a"), delta("a", "half"), started, step("b"), final("b", "whole"));
+    expect(made.steps.map(({ text, ending }) => [text, ending])).toEqual([
+      ["half", "stopped"],
+      ["whole", "final"],
+    ]);
+  });
+
   test("is lost with the server, once", () => {
     const made = run(step("a"), delta("a", "part"));
     lose(made, 2000);

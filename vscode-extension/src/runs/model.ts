@@ -98,6 +98,7 @@ export function take(run: Run, event: RunEvent, now: number): void {
       break;
     case "started":
       run.state = "running";
+      stopSteps(run, now); // of an attempt before: the run is begun anew
       break;
     case "console":
       break;
@@ -171,6 +172,10 @@ function end(run: Run, outcome: Outcome, seconds: number, now: number): void {
   run.state = "ended";
   run.outcome = outcome;
   run.seconds = seconds;
+  stopSteps(run, now);
+}
+
+function stopSteps(run: Run, now: number): void {
   for (const step of run.steps) {
     if (step.ending === undefined) {
       step.ending = "stopped";
