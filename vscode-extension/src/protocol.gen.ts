@@ -309,7 +309,7 @@ export interface StartEvent {
   readonly step: StepMetadata;
 }
 
-/** The run's process has taken the script. */
+/** The run's process has taken the script. Told again when another worker begins the run anew. */
 export interface StartedEvent {
   readonly kind: "started";
   readonly pid: number;
