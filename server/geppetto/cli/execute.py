@@ -11,7 +11,7 @@ from geppetto.cli import exit_codes
 from geppetto.cli.display import Screen, open_screen
 from geppetto.cli.errors import may_color, show, show_error
 from geppetto.cli.request import RunRequest
-from geppetto.cli.workspace import workspace_of
+from geppetto.cli.workspace import workspace_around
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
@@ -179,4 +179,4 @@ def _declared(script: Script, given: JsonObject) -> JsonObject:
 def _root(request: RunRequest, script: Script) -> Path:
     """The workspace: what was given, or the nearest folder that looks like one, or the current one."""
     given = None if request.root is None else Path(request.root)
-    return Path.cwd() if given is None and script.text is not None else workspace_of(script.path, given)
+    return Path.cwd() if given is None and script.text is not None else workspace_around(script.path, given)

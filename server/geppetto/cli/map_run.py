@@ -15,7 +15,7 @@ from geppetto.cli import exit_codes
 from geppetto.cli.errors import show
 from geppetto.cli.params import UsageError
 from geppetto.cli.signals import on_end_signals
-from geppetto.cli.workspace import workspace_of
+from geppetto.cli.workspace import workspace_around
 from geppetto.json_value import JsonObject
 from geppetto.runs.protocol import RunRequest
 from geppetto.runs.supervisor import RunsOptions
@@ -67,7 +67,7 @@ def map_to_end(request: MapRequest) -> int:
         RunRequest(
             path=str(request.script),
             text=text,
-            root=str(workspace_of(request.script, request.root)),
+            root=str(workspace_around(request.script, request.root)),
             profile=request.profile,
             limits=request.limits,
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from geppetto.errors import GeppettoError
 
 
-def workspace_of(script: Path, given: Path | None = None) -> Path:
+def workspace_around(script: Path, given: Path | None = None) -> Path:
     """What was given, or the nearest folder that looks like a workspace, or the current one.
 
     Raises:
