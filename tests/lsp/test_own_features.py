@@ -1,5 +1,8 @@
 """Geppetto's own layer as an editor sees it, over real stdio."""
 
+import json
+import re
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -177,3 +180,41 @@ async def test_settings_that_make_no_sense(connect: Connect, workspace: Path) ->
         assert len(client.told_of("window/showMessage")) > number
         client.notify("workspace/didChangeConfiguration", {"settings": {"geppetto": value}})
     assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"]
+
+
+async def test_the_api_is_not_renamed(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(
+        uri,
+        "const talk = new Conversation();\ntalk.addMessage('user', 'x');\n"
+        "chatStep.startStream(talk).on('partial', ({ delta }) => console.log(delta)).on('error', () => {});\n",
+    )
+
+    def at(line: int, character: int) -> dict[str, Any]:
+        return {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}}
+
+    for line, character in ((0, 20), (1, 7), (2, 12)):
+        answer = await client.answer(client.begin("textDocument/prepareRename", at(line, character)))
+        assert "belongs to Geppetto's API" in answer["error"]["message"]
+        asked = {**at(line, character), "newName": "other"}
+        answer = await client.answer(client.begin("textDocument/rename", asked))
+        assert "belongs to Geppetto's API" in answer["error"]["message"]
+    for line, character, places in ((0, 8, 3), (2, 70, 2)):
+        assert await client.ask("textDocument/prepareRename", at(line, character))
+        edit = await client.ask("textDocument/rename", {**at(line, character), "newName": "other"})
+        assert list(edit["changes"]) == [uri] and len(edit["changes"][uri]) == places
+
+
+async def test_recipes_are_well_formed(connect: Connect, workspace: Path) -> None:
+    """What they configure is taken without a complaint, as Helix sends it."""
+    page = (Path(__file__).parents[2] / "docs" / "editors.md").read_text("utf-8")
+    blocks = re.findall(r"^```(toml|json)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    parsed = [tomllib.loads(text) if kind == "toml" else json.loads(text) for kind, text in blocks]
+    [helix] = [block for block in parsed if "language-server" in block]
+    client = await connect()
+    options = helix["language-server"]["geppetto"]["config"]
+    await client.initialize(workspace, capabilities=ABLE, initializationOptions=options)
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(uri, 'chatStep.startStream("x");\n', language=helix["language"][0]["language-id"])
+    assert [item["code"] for item in await diagnostics(client, uri)] == ["stream-not-consumed"]
+    assert not client.told_of("window/showMessage")

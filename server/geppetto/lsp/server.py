@@ -138,6 +138,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         links,
         passthrough,
         python_steps,
+        rename,
         synchronisation,
     )
     from geppetto.lsp.running import feature as running
@@ -152,6 +153,7 @@ def create_server(first_process: TypeScriptProcess | None = None) -> GeppettoSer
         diagnostics,
         code_actions,
         completion,
+        rename,
         links,
         commands,
         running,

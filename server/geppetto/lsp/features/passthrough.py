@@ -34,6 +34,8 @@ class Passed:
 COMPLETION = Passed("textDocument/completion", has_places=False)
 RESOLVE = Passed("completionItem/resolve", is_of_document=False)
 CODE_ACTION = Passed("textDocument/codeAction")
+PREPARE_RENAME = Passed("textDocument/prepareRename", has_places=False)
+RENAME = Passed("textDocument/rename", is_of_all=True)
 
 PASSED = (
     Passed("textDocument/hover"),
@@ -49,8 +51,6 @@ PASSED = (
     Passed("textDocument/formatting", has_places=False),
     Passed("textDocument/rangeFormatting", has_places=False),
     Passed("textDocument/onTypeFormatting", has_places=False),
-    Passed("textDocument/prepareRename", has_places=False),
-    Passed("textDocument/rename", is_of_all=True),
     Passed("textDocument/foldingRange", has_places=False),
     Passed("textDocument/selectionRange", has_places=False),
     Passed("textDocument/linkedEditingRange", has_places=False),
