@@ -39,9 +39,9 @@ class Keeper(Protocol):
 def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
     """Runs the script; returns the exit code. Errors are shown, not raised."""
     try:
-        script = _script(request.script)
-        params = _declared(script, request.params)
-        root = _root(request, script)
+        script = script_of(request.script)
+        params = declared_params(script, request.params)
+        root = root_of(request, script)
         folder = script.path.resolve().parent if script.text is None else Path.cwd()
         if (bus := chosen_bus(folder, request.bus, profile=request.profile)) is not None:
             from geppetto.cli.submit import submit
@@ -146,7 +146,8 @@ class _Session:
         return exit_codes.OF_OUTCOME[outcome.kind]
 
 
-def _script(name: str) -> Script:
+def script_of(name: str) -> Script:
+    """The script of a name on the command line; `-` is standard input, read here."""
     if name != "-":
         return Script(Path(name))
     if sys.stdin.isatty():
@@ -154,7 +155,7 @@ def _script(name: str) -> Script:
     return Script(Path("<stdin>"), source_from_bytes(sys.stdin.buffer.read(), "<stdin>").text)
 
 
-def _declared(script: Script, given: JsonObject) -> JsonObject:
+def declared_params(script: Script, given: JsonObject) -> JsonObject:
     """The params, made to fit what the script declares, if it does."""
     try:
         text = read_source(script.path).text if script.text is None else script.text
@@ -176,7 +177,7 @@ def _declared(script: Script, given: JsonObject) -> JsonObject:
         raise ParamsError(str(error), hint=hint) from None
 
 
-def _root(request: RunRequest, script: Script) -> Path:
+def root_of(request: RunRequest, script: Script) -> Path:
     """The workspace: what was given, or the nearest folder that looks like one, or the current one."""
     given = None if request.root is None else Path(request.root)
     return Path.cwd() if given is None and script.text is not None else workspace_around(script.path, given)

@@ -1,5 +1,6 @@
 """`geppetto run`: its options, turned into a request."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -74,6 +75,14 @@ def run(
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="As --no-stream, and no notices either.", rich_help_panel=_OUTPUT),
+    ] = False,
+    tui: Annotated[
+        bool,
+        typer.Option(
+            "--tui",
+            help="Show steps, events and output live on a screen. Without a terminal: as without it.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = False,
     no_color: Annotated[
         bool,
@@ -185,6 +194,10 @@ def run(
         }
     )
     runner: Runner = context.obj
+    if tui and sys.stdin.isatty() and sys.stdout.isatty():
+        from geppetto.cli.screen_run import run_on_screen
+
+        runner = run_on_screen
     code = runner(
         RunRequest(
             script=script,

@@ -74,7 +74,6 @@ class RunApp(App[EndEvent | None]):
         self.query_one("#steps").border_title = "Steps"
         self.query_one("#text-frame").border_title = "Text"
         self.query_one("#output").border_title = "Output"
-        self.query_one("#text-frame", VerticalScroll).anchor()
         self.query_one("#steps").focus()
         self.set_interval(1 / _FRAMES_PER_SECOND, self._draw)
         self._follow_run()
@@ -151,7 +150,8 @@ class RunApp(App[EndEvent | None]):
 
     def _select(self, step_id: str) -> None:
         tree: Tree[str] = self.query_one("#steps", Tree)  # pyright: ignore[reportUnknownVariableType]
-        tree.move_cursor(self._branches[step_id])
+        # Later: the tree does not know its new lines yet.
+        self.call_after_refresh(tree.move_cursor, self._branches[step_id])
         self._show(step_id)
 
     def _show(self, step_id: str) -> None:
@@ -172,8 +172,12 @@ class RunApp(App[EndEvent | None]):
         text.append(whole[-_SHOWN_CHARACTERS:])
         if step.error:
             text.append(f"\n{step.error}", style="red")
+        frame = self.query_one("#text-frame", VerticalScroll)
+        is_at_end = frame.scroll_offset.y >= frame.max_scroll_y - 1
         self.query_one("#text", Static).update(text)
-        self.query_one("#text-frame").border_subtitle = f"{step.events} events"
+        frame.border_subtitle = f"{step.events} events"
+        if is_at_end:
+            frame.scroll_end(animate=False)
 
     def _state(self) -> str:
         end = self._view.end
