@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from geppetto.lsp.lint.tree import Tree
 
 _CONSTANT = 21
-_LINES_BEFORE = 40
+_LINES_AROUND = 40
+_MOST_CHARACTERS = 4000
+"""Before the cursor: in a line without end, nobody looks for a place longer than this."""
 _PLACE = re.compile(
     r"""\b(?P<key>model|provider|profile|tools)["']?\s*:\s*"""
     r"""(?:\[\s*(?P<others>[^\[\](){}]*,\s*)?|[\w$.?()\s]*(?:\?\?|\|\|)\s*)?"""
@@ -69,12 +71,13 @@ def option_values(
 
 def _place(document: Document, position: Position) -> _Place | None:
     text = document.text
-    before = text.slice(Range(Position(max(0, position.line - _LINES_BEFORE), 0), position))
+    before = text.slice(Range(Position(max(0, position.line - _LINES_AROUND), 0), position))
+    before = before[-_MOST_CHARACTERS:]
     match = _PLACE.search(before)
     if match is None or ("[" in match[0]) != (match["key"] == "tools"):
         return None
     at = text.offset_at(position)
-    after = text.slice(Range(position, Position(position.line + _LINES_BEFORE, 0)))
+    after = text.slice(Range(position, Position(position.line + _LINES_AROUND, 0)))[:_MOST_CHARACTERS]
     rest = _REST.match(after)
     start = text.position_at(at - _units(match["typed"]))
     end = text.position_at(at + _units(rest[1])) if rest else position
