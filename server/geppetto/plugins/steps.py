@@ -6,31 +6,31 @@ import inspect
 import json
 import threading
 from collections.abc import Callable
-from copy import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from geppetto.json_value import JsonValue
 from geppetto.plugins.errors import PluginError
 from geppetto.plugins.loading import guarded, load
-from geppetto.steps.cassettes.wrapping import StartedStep
 from geppetto.steps.failing import FailingStep
 from geppetto.steps.step import Step
 
 if TYPE_CHECKING:
+    from geppetto.events.models import EventMetadata
     from geppetto.plugins.declared import Plugin
     from geppetto.plugins.shapes import Shape
     from geppetto.steps.context import StepContext
     from geppetto.steps.result import StepResult
+    from geppetto.steps.run import StepRun
 
 
-class TypedStep(StartedStep):
-    """A step as scripts see it: takes and gives JSON.
+class TypedStep(Step[Any, Any]):
+    """A step as scripts see it: takes and gives JSON. It runs the step itself, which may keep what it likes.
 
     Args:
         name: of the global.
         step: it may be started many times at once.
         read: what the script passed → the step's input; None: by the types that the step declares.
-        write: the step's value → JSON; None: by these types.
+        write: the step's value → JSON; None: as the step's class says it, or else by these types.
 
     Raises:
         PluginError: the types cannot be said in JSON.
@@ -43,24 +43,55 @@ class TypedStep(StartedStep):
         read: Callable[[JsonValue], Any] | None = None,
         write: Callable[[Any], JsonValue] | None = None,
     ) -> None:
+        self.step = step
         self.shapes: tuple[Shape, Shape] | None = None
+        if write is None and (read is not None or _overrides(step, "final_result")):
+            write = step.final_result
         if read is None or write is None:
             from geppetto.plugins.shapes import step_shapes
 
             self.shapes = taken, given = step_shapes(step)
             read = read or (lambda value: taken.read(value, name))
             write = write or (lambda value: given.write(value, name))
-        self._read = read
-        self.step = _presented(name, step, write)
+        self._read, self._write = read, write
+        for attribute, default in (("type", name), ("input_type", "unknown"), ("output_type", "unknown")):
+            setattr(self, attribute, getattr(step, attribute, default))
 
     def start(self, ctx: StepContext, input: Any) -> StepResult[Any]:
-        step, value = self.step, input
+        self._topics = self._topics or self.step._topics
+        if not _overrides(self.step, "start"):
+            return super().start(ctx, input)
+        # It decides there which other step it is; what that one gives is its own affair.
+        self.step._topics = self._topics
         try:
-            value = self._read(input)
+            return self.step.start(ctx, self._read(input))
         except Exception as error:
-            step = FailingStep(error)
-        self._hand_topics(step)
-        return step.start(ctx, value)
+            return FailingStep(error).start(ctx, None)
+
+    async def run(self, run: StepRun, input: Any) -> Any:
+        return await self.step.run(run, self._read(input))
+
+    def describe(self) -> EventMetadata:
+        return self.step.describe() if hasattr(self.step, "type") else super().describe()
+
+    def final_text(self, value: Any) -> str:
+        return (
+            self.step.final_text(value) if _overrides(self.step, "final_text") else _text(self._write(value))
+        )
+
+    def final_result(self, value: Any) -> JsonValue:
+        return self._write(value)
+
+    def _finish(self, run: StepRun, value: Any) -> None:
+        result = self.final_result(value)
+        text = run.text or self.final_text(value)
+        # Where the text is the value, it need not travel twice.
+        run.send_final(text, None if result == text else result)
+
+
+def _overrides(step: Step[Any, Any], method: str) -> bool:
+    """Whether the step's class has its own way."""
+    return getattr(cast(type, type(step)), method) is not getattr(Step, method)
 
 
 class StepLoader:
@@ -116,22 +147,6 @@ def load_step(plugin: Plugin) -> TypedStep:
             raise
         hint = f"{error.hint or ''} {plugin.origin} names {plugin.target}.".strip()
         raise PluginError(f"the step {plugin.name}: {said}", hint=hint) from error
-
-
-def _presented(name: str, step: Step[Any, Any], write: Callable[[Any], JsonValue]) -> Step[Any, Any]:
-    """A copy of the step with all that a class may leave out, and with its values as JSON."""
-    step = copy(step)
-    for attribute, default in (("type", name), ("input_type", "unknown"), ("output_type", "unknown")):
-        if not hasattr(step, attribute):
-            setattr(step, attribute, default)
-    vars(step)["final_result"] = write
-    if getattr(type(step), "final_text") is getattr(Step, "final_text"):  # noqa: B009 - of whatever type
-
-        def final_text(value: Any) -> str:
-            return _text(write(value))
-
-        vars(step)["final_text"] = final_text
-    return step
 
 
 def _text(value: JsonValue) -> str:
