@@ -50,12 +50,16 @@ export class Server implements vscode.Disposable {
     return this.#process?.pid;
   }
 
-  /** Starts it, unless it is there or on its way. */
-  async start(): Promise<void> {
+  /**
+   * Starts it, unless it is there or on its way.
+   *
+   * @param isPersistent it has run before, so a start that fails is tried again, later each time.
+   */
+  async start(isPersistent = false): Promise<void> {
     if (this.state === "running") return;
     if (this.#starting === undefined) {
       const life = ++this.#life;
-      const starting = this.#start(life).finally(() => {
+      const starting = this.#start(life, isPersistent).finally(() => {
         if (this.#starting === starting) this.#starting = undefined;
       });
       this.#starting = starting;
@@ -90,22 +94,20 @@ export class Server implements vscode.Disposable {
     this.#connecting.dispose();
   }
 
-  async #start(life: number): Promise<void> {
+  async #start(life: number, isPersistent: boolean): Promise<void> {
     this.failure = undefined;
     this.#set("starting");
-    let isAgain = false;
     while (this.#life === life) {
       try {
         await this.#connect(life);
         return;
       } catch (error) {
         if (this.#life !== life) return;
-        const pause = isAgain || this.restarts > 0 ? this.#backoff.next(Date.now()) : undefined;
+        const pause = isPersistent ? this.#backoff.next(Date.now()) : undefined;
         if (pause === undefined) {
           this.#fail(error);
           return;
         }
-        isAgain = true;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -169,7 +171,7 @@ export class Server implements vscode.Disposable {
     await new Promise((resolve) => setTimeout(resolve, pause));
     if (this.#life !== life) return;
     this.restarts++;
-    await this.start();
+    await this.start(true);
   }
 
   #fail(error: unknown): void {

@@ -1,4 +1,5 @@
 /** The text of runs behind the calls in the editor, as it comes. */
+import { basename } from "node:path";
 import * as vscode from "vscode";
 import { isScript } from "../languages";
 import { CallSites, hover, label } from "../runs/inline";
@@ -124,8 +125,15 @@ export class InlineText implements vscode.Disposable {
     }
     const known = this.#shown.get(key);
     if (known?.run === run) return known;
-    const sites = new CallSites(run, (file) => file === uri.fsPath || uri.scheme !== "file");
+    const sites = new CallSites(run, (file) => isScriptFile(file, uri));
     this.#shown.set(key, sites);
     return sites;
   }
+}
+
+/** Whether a file of a run is the script: one without a file is given a name like its own. */
+function isScriptFile(file: string, uri: vscode.Uri): boolean {
+  if (uri.scheme !== "file") return basename(file).startsWith(basename(uri.path));
+  // Where file systems do not tell case, drives come as `c:` and as `C:`.
+  return process.platform === "linux" ? file === uri.fsPath : file.toLowerCase() === uri.fsPath.toLowerCase();
 }

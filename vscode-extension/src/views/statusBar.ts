@@ -60,9 +60,9 @@ export class StatusBar implements vscode.Disposable {
     const facts = goingOn.length === 1 ? [tokensSoFar(first), seconds((now - first.began) / 1000)] : [];
     this.#item.text = `$(sync~spin) ${[what, ...facts].filter(Boolean).join(" · ")}`;
     this.#item.tooltip = new vscode.MarkdownString(
-      `${goingOn.map((run) => `${nameOf(run)}: ${summary(run, now)}`).join("  \n")}\n\nClick to cancel.`,
+      `${goingOn.map((run) => `${nameOf(run)}: ${summary(run, now)}`).join("  \n")}\n\nClick to show the runs.`,
     );
-    this.#item.command = "geppetto.cancelRun";
+    this.#item.command = "geppetto.runs.focus";
     this.#item.show();
   }
 }
