@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from geppetto.runtime.limits import Limits
 from geppetto.runtime.setup import setup_standard
 from geppetto.steps.chat.clients import shared_clients
 
@@ -20,7 +21,8 @@ from tests.runtime.conftest import Ran, RunScript, run_script
 
 __all__ = ["proxy", "run_script"]  # fixtures
 
-pytestmark = pytest.mark.e2e
+# The first of them waits until the proxy has started.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SHOW = """
 for await (const event of stream) {
@@ -50,8 +52,9 @@ class Through:
         else:
             env |= {"ANTHROPIC_API_KEY": key, "ANTHROPIC_BASE_URL": self.proxy.address}
         (self.folder / ".git").mkdir(exist_ok=True)
-        async with asyncio.timeout(60):
-            return await self.run_script(text, setup=[setup_standard(self.folder, env=env)])
+        async with asyncio.timeout(120):
+            setup = [setup_standard(self.folder, env=env)]
+            return await self.run_script(text, limits=Limits(wall_seconds=110), setup=setup)
 
 
 @pytest.fixture(params=["openai", "claude"])

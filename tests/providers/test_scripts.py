@@ -47,9 +47,10 @@ class Scripts:
         }
         (self.folder / ".git").mkdir(exist_ok=True)
         (self.folder / "geppetto.toml").write_text(settings)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(110):
             setup = [setup_standard(self.folder, env=env)]
-            return await self._run_script(text, limits=limits, setup=setup)
+            # The first run imports the vendor's package, which takes its time.
+            return await self._run_script(text, limits=limits or Limits(wall_seconds=100), setup=setup)
 
 
 @pytest.fixture
