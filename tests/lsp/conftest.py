@@ -204,15 +204,15 @@ class RawClient:
 
 
 @pytest.fixture
-async def connect(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[RawClient]]]:
-    """Starts servers. At the end every one of them must still be able to leave in good order, without a word."""
+async def connect(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
+    """Starts servers, by the Python code for it. At the end every one of them must still be able to leave in good order, without a word."""
     clients: list[RawClient] = []
 
-    async def connect() -> RawClient:
+    async def connect(code: str = SERVER) -> RawClient:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            SERVER,
+            code,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

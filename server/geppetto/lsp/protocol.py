@@ -10,7 +10,7 @@ import inspect
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from pygls.protocol import LanguageServerProtocol
@@ -26,7 +26,7 @@ from geppetto.lsp.errors import (
     InvalidParams,
     ResponseError,
 )
-from geppetto.lsp.wire import frame
+from geppetto.lsp.wire import frame, framed
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -195,6 +195,12 @@ class GeppettoProtocol(LanguageServerProtocol):
     def tell(self, method: str, params: JsonValue) -> None:
         """Sends a notification."""
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def tell_json(self, method: str, params: Sequence[bytes]) -> None:
+        """Sends notifications whose parameters are JSON already, all at once."""
+        if self.writer is not None:
+            head = b'{"jsonrpc":"2.0","method":"%b","params":' % method.encode("ascii")
+            self.writer.write(b"".join(framed(b"%b%b}" % (head, each)) for each in params))
 
     async def drain(self) -> None:
         """Waits while the client is behind with reading what was sent."""

@@ -29,7 +29,11 @@ class FramingError(Exception):
 
 def frame(message: JsonValue) -> bytes:
     # ASCII only, so a length in characters is one in bytes, and half a surrogate pair passes.
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return framed(json.dumps(message, separators=(",", ":")).encode("ascii"))
+
+
+def framed(body: bytes) -> bytes:
+    """A message that is JSON already."""
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 

@@ -12,6 +12,7 @@ from geppetto.json_value import JsonObject
 
 _HEAD = struct.Struct(">I")
 MAX_FRAME_BYTES = 256 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
 class FrameError(GeppettoError):
@@ -48,6 +49,49 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes | None:
         if not error.partial and error.expected == _HEAD.size:
             return None
         raise TruncatedError("the pipe ended in the middle of a frame") from None
+
+
+class FrameReader:
+    """Reads frames as :func:`read_frame` does, faster where many come together."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._data = b""
+        self._at = 0
+
+    async def read(self) -> bytes | None:
+        """The JSON text of the next frame, not looked at; None at the end of the pipe.
+
+        Raises:
+            TruncatedError: the pipe ended in the middle of a frame.
+            FrameError: what it holds is something else.
+        """
+        body = self._at + _HEAD.size
+        if len(self._data) < body and not await self._fill(_HEAD.size):
+            return None
+        (size,) = _HEAD.unpack_from(self._data, self._at)
+        if size > MAX_FRAME_BYTES:
+            raise FrameError(f"a frame of {size:,} bytes was announced, which cannot be")
+        if len(self._data) < self._at + _HEAD.size + size:
+            await self._fill(_HEAD.size + size)
+        body = self._at + _HEAD.size
+        self._at = body + size
+        return self._data[body : self._at]
+
+    async def _fill(self, size: int) -> bool:
+        """Reads until so many bytes are there; False if the pipe has ended before the first."""
+        parts = [self._data[self._at :]]
+        there = len(parts[0])
+        while there < size:
+            part = await self._reader.read(_CHUNK_BYTES)
+            if not part:
+                if there:
+                    raise TruncatedError("the pipe ended in the middle of a frame")
+                return False
+            parts.append(part)
+            there += len(part)
+        self._data, self._at = b"".join(parts), 0
+        return True
 
 
 async def read_message(reader: asyncio.StreamReader) -> JsonObject | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -67,6 +68,16 @@ class RunHandle:
         Raises:
             GeppettoError: there is a reader already.
         """
+        async with aclosing(self.batches(1)) as batches:
+            async for batch in batches:
+                yield batch[0]
+
+    async def batches(self, most: int) -> AsyncGenerator[list[RunEvent]]:
+        """The same, so many at once as are there, but not more than asked for.
+
+        Raises:
+            GeppettoError: there is a reader already.
+        """
         if self._has_reader:
             raise GeppettoError("The events of a run have one reader")
         self._has_reader = True
@@ -77,7 +88,7 @@ class RunHandle:
                         return
                     self._filled.clear()
                     await self._filled.wait()
-                yield self._take()
+                yield [self._take() for _ in range(min(most, len(self._events)))]
         finally:
             self._has_reader = False
 

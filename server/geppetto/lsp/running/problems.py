@@ -40,12 +40,19 @@ def diagnostics(
 
 
 def diagnostics_elsewhere(
-    errors: Sequence[RunError], path: str, client: JsonObject
+    errors: Sequence[RunError], path: str, root: str, client: JsonObject
 ) -> dict[str, list[JsonValue]]:
-    """Those of the files that a script imports, by their paths."""
+    """Those of the files that a script imports, by their paths.
+
+    Args:
+        root: the workspace of the run, from which it names the files.
+    """
     found: dict[str, list[JsonValue]] = {}
     for error in errors:
-        if error.place is None or same_file(error.place.file, path) or not os.path.isabs(error.place.file):
+        if error.place is None or same_file(error.place.file, path):
+            continue
+        file = os.path.join(os.path.realpath(root), error.place.file)
+        if not os.path.isfile(file):
             continue
         start = _position(error.place)
         line = ""
@@ -54,7 +61,7 @@ def diagnostics_elsewhere(
             if 0 <= number < len(error.code_frame.lines):
                 line = error.code_frame.lines[number]
         span = Range(start, Position(start.line, start.character + _width(line, start)))
-        found.setdefault(error.place.file, []).append(_diagnostic(error, span, client))
+        found.setdefault(file, []).append(_diagnostic(error, span, client))
     return found
 
 

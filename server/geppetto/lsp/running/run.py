@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Sequence
+from json.encoder import encode_basestring
 
 from geppetto.json_value import JsonObject
 from geppetto.lsp.documents.scripts import name_of
@@ -19,7 +21,7 @@ from geppetto.runs.protocol import ConsoleEvent, DeltaEvent, RunEvent
 from geppetto.runs.tally import Tally
 
 _MAX_KEPT = 1024 * 1024
-_EVENT_SIZE = 400
+_EVENT_SIZE = 100
 _MAX_TAIL = 400
 
 
@@ -50,7 +52,7 @@ class EditorRun:
         self.ended = asyncio.Event()
         self.is_cleared = False
         self.is_stale = False
-        self._told: deque[tuple[JsonObject, int]] = deque()
+        self._told: deque[bytes] = deque()
         self._told_size = 0
         self._seq = 0
 
@@ -71,14 +73,13 @@ class EditorRun:
     def has_failed(self) -> bool:
         return self.handle.end is not None and bool(self.handle.end.errors)
 
-    def take(self, event: RunEvent) -> tuple[JsonObject, bool]:
+    def take(self, event: RunEvent) -> tuple[bytes, bool]:
         """Takes the next event.
 
         Returns:
-            The parameters of its notification, and whether what stands in the text changes.
+            The parameters of its notification in JSON, and whether what stands in the text changes.
         """
-        fields = event.model_dump(mode="json")
-        params: JsonObject = {"runId": self.id, "seq": self._seq, "event": fields}
+        params = b'{"runId":"%b","seq":%d,"event":%b}' % (self.id.encode(), self._seq, _json(event))
         self._seq += 1
         self.tally.count(event)
         match event:
@@ -86,9 +87,9 @@ class EditorRun:
                 if isinstance(event, ConsoleEvent) and not self.tail.endswith("\n"):
                     text = f"\n{text}\n"
                 self.tail = (self.tail + text[-_MAX_TAIL:])[-_MAX_TAIL:]
-                self._keep(params, len(text))
             case _:
-                self._keep(params, len(str(fields)))
+                pass
+        self._keep(params)
         return params, self.outputs.take(event)
 
     def edited(self, edits: Sequence[Edit], text: Text) -> None:
@@ -106,7 +107,7 @@ class EditorRun:
 
     def told(self) -> tuple[list[JsonObject], bool]:
         """What is kept of the notifications so far, and whether that is all of them."""
-        kept = [params for params, _ in self._told]
+        kept: list[JsonObject] = [json.loads(params) for params in self._told]
         return kept, len(kept) == self._seq
 
     def info(self) -> RunInfo:
@@ -124,8 +125,21 @@ class EditorRun:
             cost_usd=end.cost_usd if end else self.tally.cost_usd,
         )
 
-    def _keep(self, params: JsonObject, size: int) -> None:
-        self._told.append((params, size + _EVENT_SIZE))
-        self._told_size += size + _EVENT_SIZE
+    def _keep(self, params: bytes) -> None:
+        self._told.append(params)
+        self._told_size += len(params) + _EVENT_SIZE
         while self._told_size > _MAX_KEPT and len(self._told) > 1:
-            self._told_size -= self._told.popleft()[1]
+            self._told_size -= len(self._told.popleft()) + _EVENT_SIZE
+
+
+def _json(event: RunEvent) -> bytes:
+    match event:
+        case DeltaEvent(step_id=step_id, delta=text):
+            made = (
+                f'{{"kind":"delta","stepId":{encode_basestring(step_id)},"delta":{encode_basestring(text)}}}'
+            )
+        case ConsoleEvent(level=level, text=text):
+            made = f'{{"kind":"console","level":"{level}","text":{encode_basestring(text)}}}'
+        case _:
+            made = event.model_dump_json()
+    return made.encode("utf-8", "replace")

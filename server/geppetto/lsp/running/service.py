@@ -33,7 +33,7 @@ from geppetto.settings.load import load_settings
 from geppetto.settings.models import RunsSettings
 
 _MAX_ENDED = 16
-_TURN = 8
+_TURN = 32
 """So many events in a row, then others have their turn."""
 _LENS_SECONDS = 0.1
 _HINT_SECONDS = 0.3
@@ -200,29 +200,30 @@ class EditorRuns:
     async def _tell(self, run: EditorRun) -> None:
         """Tells the client everything of a run; holds back while the client is behind with reading."""
         rpc = self._server.rpc
-        count = 0
-        async for event in run.handle.events():
-            params, shows = run.take(event)
-            if shows:
+        async for batch in run.handle.batches(_TURN):
+            told = [run.take(event) for event in batch]
+            if any(shows for _, shows in told):
                 self._refresh_hints()
             if run.tells_events:
-                rpc.tell("geppetto/runEvent", params)
+                rpc.tell_json("geppetto/runEvent", [params for params, _ in told])
             else:
-                for kind, text in log_messages(event, run.name):
+                for kind, text in (entry for event in batch for entry in log_messages(event, run.name)):
                     message: JsonObject = {"type": kind, "message": text}
                     rpc.tell("window/logMessage", message)
             await rpc.drain()
-            count += 1
-            if count % _TURN == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
         run.ended.set()
         self._forget()
         self._lenses.soon()
         if run.handle.end is not None and run.has_failed:
             self._server.refresh_diagnostics()
             if run.uri is not None and self.shown(run.uri) is run:
-                errors, path = run.handle.end.errors, run.handle.request.path
-                self._elsewhere.put(run.uri, diagnostics_elsewhere(errors, path, self._server.client))
+                request = run.handle.request
+                root = request.root or str(Path(request.path).parent)
+                errors = run.handle.end.errors
+                self._elsewhere.put(
+                    run.uri, diagnostics_elsewhere(errors, request.path, root, self._server.client)
+                )
 
     def _refresh_hints(self) -> None:
         if not shows_runs(self._server.client):
