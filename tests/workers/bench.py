@@ -57,6 +57,8 @@ class Program:
     """A Python program of the tests, or the command, in a process of its own."""
 
     def __init__(self, *arguments: object, cwd: Path = ROOT) -> None:
+        # Ctrl-C is ignored by what a shell starts in the background, and by all its children.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [*map(str, arguments)],
             cwd=cwd,
@@ -65,6 +67,7 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
+        signal.signal(signal.SIGINT, before)
 
     async def first_line(self) -> str:
         assert self.process.stdout is not None

@@ -9,7 +9,7 @@ import struct
 import sys
 import time
 
-VERSION = sys.argv[1]
+VERSION, PARENT = sys.argv[1], os.getppid()
 
 
 def send(**message: object) -> None:
@@ -27,6 +27,7 @@ send(kind="console", level="log", text=json.dumps(params))
 for number in range(params.get("lines", 0)):
     send(kind="console", level="log", text=f"line {number}")
     time.sleep(params.get("pause", 0))
-while "wait_for" in params and not os.path.exists(params["wait_for"]):
+
+while "wait_for" in params and not os.path.exists(params["wait_for"]) and os.getppid() == PARENT:
     time.sleep(0.02)
 send(kind="end", outcome="ok")
