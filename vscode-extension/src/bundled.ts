@@ -48,10 +48,7 @@ let installing: Promise<ServerCommand> | undefined;
  *
  * @throws if there is one and it cannot be made ready; the message says why, and what to do.
  */
-export async function bundledServer(
-  context: vscode.ExtensionContext,
-  progress: vscode.Progress<{ message?: string }>,
-): Promise<ServerCommand | undefined> {
+export async function bundledServer(context: vscode.ExtensionContext): Promise<ServerCommand | undefined> {
   const carried = context.asAbsolutePath("server");
   let manifest: Manifest;
   try {
@@ -62,7 +59,12 @@ export async function bundledServer(
   const storage = join(context.globalStorageUri.fsPath, "server");
   const home = join(storage, manifest.id);
   if (await isReady(home)) return { command: pythonIn(home), args: MODULE };
-  installing ??= install(join(carried, "wheels"), manifest, storage, progress).finally(() => {
+  installing ??= Promise.resolve(
+    vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: "Geppetto" },
+      (progress) => install(join(carried, "wheels"), manifest, storage, progress),
+    ),
+  ).finally(() => {
     installing = undefined;
   });
   return installing;

@@ -146,11 +146,7 @@ export class Server implements vscode.Disposable {
       folder,
       python: activePython,
       path: process.env["PATH"] ?? "",
-      bundled: async () =>
-        vscode.window.withProgress(
-          { location: vscode.ProgressLocation.Notification, title: "Geppetto" },
-          async (progress) => bundledServer(this.context, progress),
-        ),
+      bundled: () => bundledServer(this.context),
     });
   }
 
