@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from geppetto.cli.params import UsageError, read_limits, read_params
 
+from tests.cli.conftest import Geppetto
+
 
 def test_text_stands_as_it_is_and_json_is_read() -> None:
     given = ["a=1", "b:=1", "c=x=y:=z", 'd:={"e": [true, null]}', "f=", "g h=i"]
@@ -89,3 +91,35 @@ def test_limits(option: str, text: str, name: str, value: float | None) -> None:
 def test_a_malformed_limit_is_named(option: str, text: str) -> None:
     with pytest.raises(UsageError, match=option):
         read_limits({option: text})
+
+
+DECLARED = """\
+/** Greets.
+ * @param {string} name Whom.
+ * @param {integer} [times=1] How often.
+ */
+console.log(params.name.repeat(params.times));
+"""
+
+
+def test_declared_params(geppetto: Geppetto, tmp_path: Path) -> None:
+    (tmp_path / "greet.geppetto.js").write_text(DECLARED, "utf-8")
+    said = geppetto("run", "greet.geppetto.js", "-p", "name=ab", "-p", "times=2")
+    assert (said.stdout, said.returncode) == ("abab\n", 0), said.stderr
+    said = geppetto("run", "greet.geppetto.js", "-p", "times=two", "-p", "nam=x")
+    assert said.returncode == 2 and said.stdout == ""
+    for words in (
+        "did you mean name?",
+        "name is missing (string: Whom.)",
+        'a whole number, not "two"',
+        "--list-params",
+    ):
+        assert words in said.stderr
+    said = geppetto("run", "-", stdin=DECLARED)
+    assert said.returncode == 2 and "name is missing" in said.stderr
+    said = geppetto("run", "greet.geppetto.js", "--list-params")
+    assert (
+        said.returncode == 0
+        and "Greets." in said.stdout
+        and "(integer, optional, 1 unless given)" in said.stdout
+    )
