@@ -338,8 +338,8 @@ def setup_standard(
         if cassette is not None:
             from geppetto.settings.keys import known_keys
 
-            cassette.hide(known_keys(loaded))
-        return loaded
+            cassette.hide(known_keys(loaded.steps))
+        return loaded.steps
 
     notices: dict[str, bool] = {}
     """What the settings have to say, and whether it was said."""
