@@ -89,7 +89,7 @@ $(WORKBENCH)/.installed: tests/vscode/code-server/package-lock.json
 	@tests/vscode/code-server/install.sh $(WORKBENCH)
 	@touch $@
 
-vsix: setup ## Pack the extension with the server inside, into dist/ (PLATFORM=all, or win32-x64 …)
+vsix: setup $(EXTENSION) ## Pack the extension with the server inside, into dist/ (PLATFORM=all, or win32-x64 …)
 	@$(BIN)/python vscode-extension/scripts/vsix.py $(PLATFORM)
 
 assets: $(INSTALLED)

@@ -26,6 +26,8 @@ INSTALLED = ROOT / ".cache" / "vscode" / "workbench"
 # Nothing moves, nothing calls home, nothing asks.
 SETTINGS: dict[str, object] = {
     "chat.disableAIFeatures": True,
+    "editor.autoClosingBrackets": "never",
+    "editor.autoClosingQuotes": "never",
     "editor.cursorBlinking": "solid",
     "editor.minimap.enabled": False,
     "editor.wordBasedSuggestions": "off",
@@ -35,6 +37,7 @@ SETTINGS: dict[str, object] = {
     "git.enabled": False,
     "telemetry.telemetryLevel": "off",
     "update.showReleaseNotes": False,
+    "workbench.editor.useModal": "off",
     "workbench.reduceMotion": "on",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "workbench.startupEditor": "none",
@@ -122,7 +125,17 @@ class Workbench:
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
 
-    def logs(self) -> str:
+    @property
+    def servers(self) -> Path:
+        """Where the extension installs the server that it carries."""
+        return self.data / "User" / "globalStorage" / "geppetto.geppetto" / "server"
+
+    def find(self, subcommand: str) -> list[int]:
+        """The processes of `geppetto SUBCOMMAND` in it."""
+        ending = f"-m\0geppetto\0{subcommand}\0".encode()
+        return [pid for pid in self.members() if _command_line(pid).endswith(ending)]
+
+    def log(self) -> str:
         """What the extension has written to its log."""
         return "\n".join(
             path.read_text() for path in sorted(self.data.glob("logs/*/exthost*/geppetto*/*.log"))
@@ -141,6 +154,13 @@ class Workbench:
             *("--config", str(self.home / "config.yaml")),
             *("--user-data-dir", str(self.data), "--extensions-dir", str(self.extensions)),
         ]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # It has gone.
 
 
 def _node() -> Path:

@@ -339,8 +339,8 @@ def _store(target: Target) -> Path:
 
 
 def bundle_extension() -> None:
-    if not (EXTENSION / "node_modules" / ".package-lock.json").is_file():
-        run(find_npm(), "ci", "--no-audit", "--no-fund", "--loglevel=error", cwd=EXTENSION)
+    if not (EXTENSION / "node_modules").is_dir():
+        raise BuildProblem("the extension's dependencies are not installed: run `make vsix`.")
     run(find_npm(), "run", "build", "--silent", cwd=EXTENSION)
 
 

@@ -1,0 +1,229 @@
+"""One window of the workbench, as a person uses it: the keyboard, and what can be seen."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from playwright.sync_api import Error, Page
+
+T = TypeVar("T")
+PATIENCE = 60.0  # seconds: for a machine that is busy with other things
+
+# Decorations put their text into the style of an empty span.
+IN_THE_PAGE = r"""
+window.inlineTexts = () => [...document.querySelectorAll('.view-line span span')]
+    .map((span) => getComputedStyle(span, '::after').content)
+    .filter((content) => content.startsWith('"'))
+    .map((content) => content.slice(1, -1).replace(/\\(.)/g, '$1').replace(/\u00a0/g, ' '));
+window.watch = () => {
+    window.seen = [];
+    window.watching ??= setInterval(() => {
+        const now = inlineTexts().join('\n');
+        if (window.seen.at(-1) !== now) window.seen.push(now);
+    }, 25);
+};
+addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+window.typed = (text) => new Promise((resolve) => {
+    const look = () => {
+        const lines = document.querySelector('.editor-group-container.active .view-lines').innerText;
+        if (lines.includes(text)) resolve(performance.now() - window.pressed);
+        else requestAnimationFrame(look);
+    };
+    look();
+});
+"""
+
+
+class Editor:
+    def __init__(self, page: Page, screenshots: Path) -> None:
+        self.page = page
+        page.set_default_timeout(PATIENCE * 1000)
+        self._screenshots = screenshots
+
+    # --- waiting
+
+    def until(
+        self, what: str, condition: Callable[[], T | Literal[False] | None], patience: float | None = None
+    ) -> T:
+        """Waits until the condition gives something, and returns that."""
+        deadline = time.monotonic() + (patience or PATIENCE)
+        while True:
+            try:
+                if found := condition():
+                    return found
+            except Error as error:
+                if "detached" not in str(error) and "not attached" not in str(error):
+                    raise
+            if time.monotonic() > deadline:
+                picture = self.screenshot("in-vain")
+                raise AssertionError(f"waited in vain for {what}; {picture} shows what was there instead")
+            self.page.wait_for_timeout(50)
+
+    def screenshot(self, name: str) -> Path:
+        path = self._screenshots / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    # --- doing
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text, delay=20)
+
+    def command(self, title: str) -> None:
+        """Runs a command by its title in the command palette."""
+        self._choose("F1", f">{title}", title)
+
+    def open(self, name: str) -> None:
+        """Opens a file of the workspace."""
+        self._choose("Control+p", name, name)
+        group = ".editor-group-container.active"
+        self.page.locator(f'{group} .tab.active[data-resource-name="{name}"]').wait_for()
+        self.page.locator(f"{group} .view-line").first.wait_for()
+
+    def goto(self, line: int, column: int = 1) -> None:
+        self.press("Control+g")
+        self.page.locator(".quick-input-widget input").fill(f":{line}:{column}")
+        self.press("Enter")
+        self.until(
+            f"line {line}", lambda: f"Ln {line}, Col {column}" in " ".join(self.texts(".statusbar-item"))
+        )
+
+    def settings(self, **settings: object) -> None:
+        """Replaces the settings of the workspace; `_` stands for a dot."""
+        self.command("Preferences: Open Workspace Settings (JSON)")
+        self.until("the settings", lambda: self.active() == "settings.json")
+        self.page.locator(".editor-group-container.active .view-line").first.click()
+        self.press("Control+a")
+        self.page.keyboard.insert_text(json.dumps({key.replace("_", "."): settings[key] for key in settings}))
+        self.press("Control+Shift+End", "Delete")  # the editor has closed what we closed
+        self.press("Control+s")
+
+    def lens(self, title: str) -> None:
+        """Clicks on what stands above the script."""
+        self.page.locator(".codelens-decoration a").get_by_text(title, exact=True).click()
+
+    def trust(self) -> None:
+        self.page.locator(".statusbar-item", has_text="Restricted Mode").click()
+        self.page.get_by_role("button", name="Trust", exact=True).click()
+        self.page.locator(".statusbar-item", has_text="Restricted Mode").wait_for(state="hidden")
+        self.press("Escape")
+
+    def tidy(self) -> None:
+        """Closes all editors and messages, so that the next one finds nothing of it."""
+        self.press("Escape", "Escape")
+        self.command("Notifications: Clear All Notifications")
+        self.command("View: Close All Editors")
+        self.page.locator(".tab").first.wait_for(state="detached")
+        self.page.mouse.move(640, 1)
+
+    def typing_latency(self, key: str, expected: str) -> float:
+        """Milliseconds from a key to the text that it makes in the editor."""
+        self.page.evaluate("(text) => { window.shown = typed(text); }", expected)
+        self.press(key)
+        return self.page.evaluate("shown")
+
+    # --- seeing
+
+    def texts(self, selector: str) -> list[str]:
+        found = self.page.locator(selector).all_inner_texts()
+        return [text.replace("\xa0", " ") for text in found]
+
+    def lines(self) -> str:
+        """The text of the active editor, as far as it can be seen."""
+        lines = self.page.evaluate(
+            """() => [...document.querySelectorAll('.editor-group-container.active .view-line')]
+                .map((line) => [parseInt(line.style.top), line.innerText]).sort((a, b) => a[0] - b[0])
+                .map(([, text]) => text)"""
+        )
+        return "\n".join(lines).replace("\xa0", " ")
+
+    def active(self) -> str:
+        """The name of the file that is being edited."""
+        tab = self.page.locator(".editor-group-container.active .tab.active")
+        return tab.get_attribute("data-resource-name") or "" if tab.count() else ""
+
+    def status(self) -> str:
+        return " ".join(self.texts(".statusbar-item"))
+
+    def hover(self) -> str:
+        """What is shown over the place of the cursor."""
+        self.press("Control+k", "Control+i")
+        hover = self.page.locator(".monaco-hover:not(.hidden) .hover-row")
+        hover.first.wait_for()
+        self.until("all of it", lambda: not self.texts(".monaco-hover:not(.hidden) .loading"))
+        return "\n".join(self.texts(".monaco-hover:not(.hidden) .hover-row"))
+
+    def inline(self) -> list[str]:
+        """The texts that decorations show in all editors."""
+        return self.page.evaluate("inlineTexts()")
+
+    def streaming(self) -> list[str]:
+        """Those of them that still grow."""
+        return [text for text in self.inline() if text.endswith("▌")]
+
+    def watch(self) -> None:
+        """Begins to note every change of the inline texts."""
+        self.page.evaluate("watch()")
+
+    def seen(self) -> list[str]:
+        """The different states of the inline texts since then."""
+        return self.page.evaluate("seen")
+
+    def output(self) -> str:
+        """What the output panel shows."""
+        return "\n".join(self.texts(".part.panel .view-line"))
+
+    def messages(self) -> str:
+        """The notifications on the screen."""
+        return "\n".join(self.texts(".notifications-toasts .notification-list-item"))
+
+    def problems(self) -> tuple[int, int]:
+        """How many errors and warnings the status bar counts."""
+        label = self.page.locator("#status\\.problems a").get_attribute("aria-label") or ""
+        words = label.replace("Errors:", "").replace("Warnings:", "").replace(",", " ").split()
+        numbers = [int(word) for word in words if word.isdigit()]
+        errors = numbers[0] if "Errors" in label else 0
+        return errors, numbers[-1] if "Warnings" in label else 0
+
+    def suggestions(self) -> list[str]:
+        return self.texts(".suggest-widget.visible .monaco-list-row .label-name")
+
+    def suggested(self, label: str) -> list[str]:
+        """Waits for a suggestion among others, and asks for it if the popup does not come by itself."""
+        asked = time.monotonic()
+
+        def are_there() -> list[str]:
+            nonlocal asked
+            found = self.suggestions()
+            if label not in found and time.monotonic() - asked > 5:
+                self.press("Escape", "Control+Space")
+                asked = time.monotonic()
+            return found if label in found else []
+
+        return self.until(f"{label} among the suggestions", are_there)
+
+    def _choose(self, key: str, filter: str, label: str) -> None:
+        field = self.page.locator(".quick-input-widget input").first
+        exactly = self.page.locator(".label-name", has_text=re.compile(f"^{re.escape(label)}$"))
+        row = self.page.locator(".quick-input-list .monaco-list-row").filter(has=exactly)
+
+        def is_listed() -> bool:
+            if not field.is_visible():
+                self.press(key)
+            elif field.input_value() != filter:
+                field.fill(filter)
+            return row.count() > 0
+
+        self.press("Escape")
+        self.until(f"{label!r} in the list", is_listed)
+        row.first.click()
+        field.wait_for(state="hidden")

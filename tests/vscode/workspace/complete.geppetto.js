@@ -1,0 +1,2 @@
+const conversation = new Conversation();
+

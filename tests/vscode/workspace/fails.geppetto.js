@@ -1,0 +1,3 @@
+const names = ["Pinocchio"];
+console.log("so far so good");
+JSON.parse(names[0] ?? "");

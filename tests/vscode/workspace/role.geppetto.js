@@ -1,0 +1,3 @@
+const conversation = new Conversation();
+conversation.addMessage("User", "Hello");
+console.log(conversation);
