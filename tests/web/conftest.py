@@ -19,6 +19,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.events.brokers import _dying_with_us as dying_with_us  # pyright: ignore[reportPrivateUsage]
+
 PATIENCE = 60.0
 """Seconds for whatever does not take one on a machine that has nothing else to do."""
 
@@ -76,6 +78,7 @@ class Server:
     process: "subprocess.Popen[str]"
     address: str
     log: Path
+    folder: Path
 
     @property
     def port(self) -> int:
@@ -159,7 +162,7 @@ class Starter:
         log = self.folder / f"log{len(list(self.folder.glob('log*')))}"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "geppetto", "web", "--port", "0", *options],
+                [*dying_with_us(), sys.executable, "-m", "geppetto", "web", "--port", "0", *options],
                 cwd=self.folder,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -175,7 +178,7 @@ class Starter:
         while not (said := re.search(r"(http://\S+)\n", log.read_text())):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
-        self.servers.append(Server(process, said[1], log))
+        self.servers.append(Server(process, said[1], log, self.folder))
         return self.servers[-1]
 
     def end(self) -> None:

@@ -63,7 +63,11 @@ def opened(browser: Browser, **options: object) -> Generator[BrowserContext]:
     yield context
     context.close()
     # A reader that is cut off may say so, and a policy that holds.
-    assert [each for each in complaints if not re.search(r"ERR_|Failed to load|htmx:sse:error|Content Security Policy", each)] == []
+    assert [
+        each
+        for each in complaints
+        if not re.search(r"ERR_|Failed to load|htmx:sse:error|Content Security Policy", each)
+    ] == []
 
 
 def ask(page: Page, text: str) -> None:

@@ -1,12 +1,17 @@
 """What is kept, and what a stop or a crash leaves."""
 
+import asyncio
 import json
 import re
 import signal
-import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
+from geppetto.errors import GeppettoError
+from geppetto.web.server import ServerOptions, serve
 
+from tests.events.brokers import NatsServer, serving
 from tests.web.conftest import PATIENCE, Server, Starter
 
 
@@ -28,16 +33,18 @@ def _turns(page: str, role: str) -> list[str]:
     return re.findall(rf'<article class="turn {role}" id="t-(\w+)"', page)
 
 
-def test_conversations_outlive_the_server(start: Starter) -> None:
+def test_conversations_outlive_the_server_and_what_was_coming_is_kept_as_far_as_it_came(
+    start: Starter,
+) -> None:
     server = start()
     first, _ = server.ask("Hello there\nsecond line")
     server.wait_for(first, _done)
     server.ask("What about the weather?", first)
     before = server.wait_for(first, lambda page: _done(page) and len(_answers(page)) == 2)
-    second, _ = server.ask("Another one")
-    server.wait_for(second, _done)
+    second, _ = server.ask("Talk without end")
     server.request(f"/c/{second}/title", {"title": "  Renamed <b>  "})
-    server.stop()
+    server.wait_for(second, lambda page: len(_answers(page)[0][1]) > 100)
+    server.stop(signal.SIGTERM)
 
     server = start()
     after = server.page(first)
@@ -45,37 +52,35 @@ def test_conversations_outlive_the_server(start: Starter) -> None:
     assert "weather" in after and "sunny" in after
     listed = server.request("/conversations")[1]
     assert re.findall(r">([^<]+)</a>", listed) == ["Renamed &lt;b&gt;", "Hello there"]
+    _check_interrupted(server.page(second))
+    # And the conversation goes on.
+    server.ask("Hello", second)
+    server.wait_for(second, lambda page: _done(page) and len(_answers(page)) == 2)
     assert server.request(f"/c/{first}", method="DELETE")[0] == 204
     assert server.request(f"/c/{first}")[2]["location"] == "/"
+    third, _ = server.ask("Talk without end")
+    _wait_until_saved(start, third)
+    server.stop(signal.SIGKILL)
+
+    server = start()
+    _check_interrupted(server.page(third))
     assert first not in server.request("/conversations")[1]
     assert (start.folder / "state" / "web" / "conversations.sqlite").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_an_answer_cut_off_by_the_end_of_the_server_is_kept_as_far_as_it_came(
-    start: Starter, how: signal.Signals
-) -> None:
-    server = start()
-    conversation, _ = server.ask("Talk without end")
-    server.wait_for(conversation, lambda page: len(_answers(page)[0][1]) > 100)
-    if how is signal.SIGKILL:
-        _wait_until_saved(start)
-    server.stop(how)
-    server = start()
-    ((status, text, below),) = _answers(server.page(conversation))
+def _check_interrupted(page: str) -> None:
+    ((status, text, below),) = _answers(page)
     assert status == "interrupted" and "Stopped" in below
     assert text.startswith("more and more more and more")
-    # And the conversation goes on.
-    server.ask("Hello", conversation)
-    server.wait_for(conversation, lambda page: _done(page) and len(_answers(page)) == 2)
 
 
-def _wait_until_saved(start: Starter) -> None:
+def _wait_until_saved(start: Starter, conversation: str) -> None:
     import time
 
     wal = start.folder / "state" / "web" / "conversations.sqlite-wal"
     deadline = time.monotonic() + PATIENCE
-    while wal.read_bytes().count(b"more and more more and more") < 1:
+    row = conversation.encode() + rb'\w{32}assistantstreaming\[\{"type":"text","text":"more and more more'
+    while not re.search(row, wal.read_bytes()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -152,39 +157,37 @@ def test_without_configuration_it_echoes_and_says_so(start: Starter) -> None:
     assert "No model is configured" in server.request("/")[1]
     conversation, _ = server.ask("Hello *you*")
     ((_, text, below),) = _answers(server.wait_for(conversation, _done))
-    assert text == "Hello you" and "echo" in below
+    assert text.split() == ["Hello", "you"] and "echo" in below
 
 
-def test_two_servers_do_not_share_their_conversations(start: Starter) -> None:
-    start()
-    process, log = start.spawn()
-    assert process.wait(PATIENCE) == 1
-    assert "in use by another" in log.read_text() and "--data FILE" in log.read_text()
-    assert "Traceback" not in log.read_text()
-    start("--data", "other.sqlite")
+def test_what_cannot_be_served_is_one_clear_error(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**options: Any) -> str:
+        with pytest.raises(GeppettoError) as error:
+            serve(ServerOptions(tmp_path, **{"port": 0, **options}))
+        return f"{error.value} {error.value.hint}"
+
+    monkeypatch.setenv("GEPPETTO_STATE_DIR", str(tmp_path / "state"))
+    no_database = tmp_path / "text"
+    no_database.write_text("this is a text and no database, " * 100)
+    assert "cannot be opened" in refused(data=no_database)
+    taken = server.folder / "state" / "web" / "conversations.sqlite"
+    assert re.search("in use by another .* --data FILE", refused(data=taken))
+    assert re.search(f"port {server.port}.* --port", refused(port=server.port))
+    assert "Cannot listen on 192.0.2.1" in refused(host="192.0.2.1")
+    assert "no tool named hammer" in refused(tools=("hammer",))
+    assert "no bus for 'carrier" in refused(bus="carrier://pigeon")
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--data", "geppetto.toml"], "cannot be opened"),
-        (["--tool", "hammer"], "no tool named hammer"),
-        (["--host", "192.0.2.1"], "Cannot listen on 192.0.2.1"),
-        (["--bus", "carrier://pigeon"], "no bus for carrier"),
-    ],
-)
-def test_what_cannot_be_served_is_one_clear_error(start: Starter, options: list[str], says: str) -> None:
-    process, log = start.spawn(*options)
-    assert process.wait(PATIENCE) == 1, log.read_text()
-    assert says in log.read_text() and "Traceback" not in log.read_text()
-
-
-def test_a_port_in_use_is_named(start: Starter) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        process, log = start.spawn("--port", str(port))
-        assert process.wait(PATIENCE) == 1
-    assert f"port {port}" in log.read_text() and "--port" in log.read_text()
+@pytest.mark.e2e
+async def test_answers_come_over_a_bus(start: Starter) -> None:
+    async with serving(NatsServer) as nats:
+        server = await asyncio.to_thread(start, "--bus", nats.url)
+        conversation, _ = await asyncio.to_thread(server.ask, "What about the weather?")
+        page = await asyncio.to_thread(server.wait_for, conversation, _done)
+        assert "sunny" in page and 'class="tool' in page
+        await asyncio.to_thread(server.stop)
 
 
 def test_a_turn_is_copied_as_it_was_written(server: Server) -> None:

@@ -192,5 +192,5 @@ async def test_what_travels_grows_with_the_text_and_not_with_its_square(
         await asyncio.sleep(0)
         return size
 
-    small, large = await travelled(400), await travelled(1600)
+    small, large = await travelled(150), await travelled(600)
     assert large < 6 * small  # the text is 4.3 times as long

@@ -64,8 +64,8 @@ def web(
             hint="pip install 'geppetto[web]'",
         ) from None
 
-    def started(address: str) -> None:
-        if notice := _notice(folder):
+    def started(address: str, notice: str) -> None:
+        if notice:
             typer.echo(notice, err=True)
         typer.echo(f"Geppetto's web chat is at {address}", err=True)
         if open_:
@@ -87,12 +87,3 @@ def web(
         ),
         on_start=started,
     )
-
-
-def _notice(folder: Path) -> str:
-    import os
-
-    from geppetto.settings.find import is_configured
-    from geppetto.steps.chat.factory import ECHO_NOTICE
-
-    return "" if is_configured(folder, os.environ) else ECHO_NOTICE

@@ -64,13 +64,17 @@ class ServerOptions:
 
 
 def serve(
-    options: ServerOptions, *, tools: ToolBox | None = None, on_start: Callable[[str], None] | None = None
+    options: ServerOptions,
+    *,
+    tools: ToolBox | None = None,
+    on_start: Callable[[str, str], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; answers that are coming then are kept as far as they came.
 
     Args:
         tools: what else models may call.
-        on_start: called with the address to open, token included, when the server listens.
+        on_start: called when the server listens, with the address to open, token included, and with what the
+            person should know about who answers, "" for nothing.
 
     Raises:
         GeppettoError: the port, the file of the conversations, the token, a tool or the bus cannot be used.
@@ -82,7 +86,7 @@ def serve(
 
 
 async def _serve(
-    options: ServerOptions, tools: ToolBox | None, on_start: Callable[[str], None] | None
+    options: ServerOptions, tools: ToolBox | None, on_start: Callable[[str, str], None] | None
 ) -> None:
     token = _token(options)
     tools = await _named_tools(options, tools)
@@ -105,6 +109,7 @@ async def _serve(
                     await answering.close()
                     store.close()
 
+                notice = (await answering.choice()).notice
                 address = _address(options.host, listener.getsockname()[1], token)
                 app = create_app(
                     chats,
@@ -112,7 +117,7 @@ async def _serve(
                     answering,
                     token=token,
                     allowed_hosts=(*options.allowed_hosts, options.host),
-                    on_start=(lambda: on_start(address)) if on_start else None,
+                    on_start=(lambda: on_start(address, notice)) if on_start else None,
                     on_stop=stop,
                 )
                 await _uvicorn(app).serve(sockets=[listener])
