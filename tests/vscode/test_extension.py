@@ -82,7 +82,7 @@ def test_an_error_of_types_is_told_once(editor: Editor) -> None:
 
 def test_hover_documents_the_api_and_its_definition_is_in_the_typings(editor: Editor) -> None:
     editor.open("story.geppetto.js")
-    editor.goto(2, 30)
+    editor.goto(3, 25)
     shown = editor.hover()
     assert "Runs the step and returns its stream at once" in shown
     assert shown.count("startStream(input:") == 1
@@ -98,11 +98,11 @@ def test_a_run_streams_into_the_text_and_the_output(editor: Editor) -> None:
     editor.open("story.geppetto.js")
     editor.watch()
     editor.lens("Run")
-    editor.until("half of the story", lambda: any("It talked." in text for text in editor.inline()))
+    editor.until("half of the story", lambda: any("costly wood" in text for text in editor.inline()))
     editor.until("the output", lambda: TALKED in editor.output())
     assert "The end" not in editor.output()
     editor.screenshot("streaming")
-    editor.until("the end", lambda: "The end, after 318 characters." in editor.output())
+    editor.until("the end", lambda: "The end, after 277 characters." in editor.output())
     editor.until("the numbers", lambda: any("60 tokens" in text for text in editor.inline()))
     editor.screenshot("run")
     streamed = [state.removesuffix(" ▌") for state in editor.seen() if state.endswith(" ▌")]
@@ -110,7 +110,7 @@ def test_a_run_streams_into_the_text_and_the_output(editor: Editor) -> None:
     assert len(growing) >= 3 and len(streamed) >= 6
     assert all(later.startswith(earlier) for earlier, later in pairwise(growing))
     assert editor.output().count(TALKED) == 1
-    editor.goto(2, 30)
+    editor.goto(3, 25)
     assert editor.hover().count(TALKED) == 1  # the whole answer, from the extension alone
     editor.lens("Clear output")
     editor.until("nothing in the text", lambda: not editor.inline())
