@@ -194,6 +194,8 @@ class RemoteRunner:
     async def _submit(self, following: Following) -> None:
         handle = following.handle
         try:
+            if handle.request.cassette is not None:
+                raise GeppettoError("Cassettes are recorded and played on this machine, not on workers")
             job = await pack(handle.request, handle.id, self._name)
             bus = await self._connected()
             if handle.end is None:

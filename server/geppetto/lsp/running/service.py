@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
@@ -26,11 +27,17 @@ from geppetto.lsp.running.target import home, request_for, target_of
 from geppetto.lsp.running.transcript import transcript
 from geppetto.lsp.server import GeppettoServer
 from geppetto.runs.handle import RunHandle
-from geppetto.runs.protocol import run_event
+from geppetto.runs.protocol import RunRequest, run_event
+from geppetto.runs.runner import Runner
 from geppetto.runs.store import RecordStore
 from geppetto.runs.supervisor import RunsOptions, RunSupervisor
+from geppetto.settings.errors import SettingsError
 from geppetto.settings.load import load_settings
 from geppetto.settings.models import RunsSettings
+from geppetto.workers.choose import chosen_bus
+
+if TYPE_CHECKING:
+    from geppetto.workers.client import RemoteRunner
 
 _MAX_ENDED = 16
 _TURN = 32
@@ -46,6 +53,7 @@ class EditorRuns:
         self._server = server
         self._records = RecordStore()
         self._supervisor = RunSupervisor(_options(server), self._records)
+        self._remote: dict[str, RemoteRunner] = {}
         self._runs: dict[str, EditorRun] = {}
         self._lenses = Refresher(server, "codeLens", _LENS_SECONDS)
         self._hints = Refresher(server, "inlayHint", _HINT_SECONDS)
@@ -69,7 +77,7 @@ class EditorRuns:
 
     async def close(self) -> None:
         """Ends every run and every process."""
-        await self._supervisor.close()
+        await asyncio.gather(*(runner.close() for runner in (self._supervisor, *self._remote.values())))
         self._output.close()
 
     def start(self, asked: RunParams, *, by_command: bool) -> EditorRun:
@@ -83,7 +91,8 @@ class EditorRuns:
         """
         target = target_of(self._server, asked.uri, asked.text)
         with _told_to_client():
-            handle = self._supervisor.start(request_for(self._server, asked, target))
+            request = request_for(self._server, asked, target)
+            handle = self._runner(request).start(request)
         text = self._text_of(asked.uri) or Text(target.source)
         return self._follow(handle, asked.uri, text, asked.work_done_token, by_command=by_command)
 
@@ -103,6 +112,20 @@ class EditorRuns:
         uri = asked.uri or (uri_of(path) if path else None)
         text = self._text_of(uri)
         return self._follow(handle, uri, text, asked.work_done_token, by_command=by_command)
+
+    def _runner(self, request: RunRequest) -> Runner:
+        """Who does a run: this machine, or the workers behind the bus that the settings name."""
+        try:
+            bus = chosen_bus(Path(request.path).parent, profile=request.profile)
+        except SettingsError:
+            return self._supervisor  # whose run tells what is wrong
+        if bus is None or request.cassette is not None:
+            return self._supervisor
+        if bus not in self._remote:
+            from geppetto.workers.client import RemoteRunner
+
+            self._remote[bus] = RemoteRunner(bus, records=self._records)
+        return self._remote[bus]
 
     def _text_of(self, uri: str | None) -> Text | None:
         document = None if uri is None else self._server.documents.get(uri)
