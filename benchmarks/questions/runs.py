@@ -5,7 +5,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -187,8 +187,21 @@ def measure(bench: Bench) -> list[Row]:
                 "node": lambda: run_program(["node", str(script)]).seconds * 1000,
             }
         )
+        server = client.processes()[0]
+        processor: dict[str, list[float]] = {"lines": [], "deltas": []}
+
+        def flow(what: str, measured: Callable[[Editor], float], count: int) -> float:
+            before = _seconds_used(server)
+            rate = measured(client)
+            processor[what].append((_seconds_used(server) - before) / count * 1e6)
+            return rate
+
         flows = bench.take_turns(
-            {"lines": lambda: lines_per_second(client), "deltas": lambda: deltas_per_second(client)}, rounds=3
+            {
+                "lines": lambda: flow("lines", lines_per_second, LINES),
+                "deltas": lambda: flow("deltas", deltas_per_second, STREAMS * WORDS),
+            },
+            rounds=3,
         )
 
         def under_flood() -> float:
@@ -210,6 +223,15 @@ def measure(bench: Bench) -> list[Row]:
         Row("node hello.js", "ms", starts["node"]),
         Row("console lines to the client", "events/s", flows["lines"], ">= 30000", "none of which can merge"),
         Row("pieces of streams to the client", "events/s", flows["deltas"], ">= 30000", f"{STREAMS} streams"),
+        *(
+            Row(
+                f"{name}, the server's processor time",
+                "µs/event",
+                Series(tuple(processor[what][1:])),
+                "<= 33",
+            )
+            for what, name in (("lines", "console lines"), ("deltas", "pieces of streams"))
+        ),
         Row("completion under flood / idle", "×", answers["flood"].over(answers["idle"]), "<= 2"),
         Row("completion, idle", "ms", answers["idle"], note="median of 60"),
         Row("completion, while a run floods", "ms", answers["flood"], note="median of 60"),
