@@ -131,17 +131,17 @@ class _Pages:
         return Response(status_code=204)
 
     async def retry(self, request: Request) -> Response:
-        chat, form = await self._chat(request), await request.form()
+        form, chat = await request.form(), await self._chat(request)
         await chat.retry(_text(form, "turn"), _text(form, "profile"))
         return Response(status_code=204)
 
     async def edit(self, request: Request) -> Response:
-        chat, form = await self._chat(request), await request.form()
+        form, chat = await request.form(), await self._chat(request)
         await chat.edit(_text(form, "turn"), _text(form, "text"), _text(form, "profile"))
         return Response(status_code=204)
 
     async def show(self, request: Request) -> Response:
-        chat, form = await self._chat(request), await request.form()
+        form, chat = await request.form(), await self._chat(request)
         await chat.show(_text(form, "turn"))
         return Response(status_code=204)
 
@@ -151,7 +151,7 @@ class _Pages:
         return PlainTextResponse(chat.tree.get(request.query_params.get("turn", "")).text)
 
     async def rename(self, request: Request) -> Response:
-        chat, form = await self._chat(request), await request.form()
+        form, chat = await request.form(), await self._chat(request)
         await chat.rename(_text(form, "title"))
         return Response(status_code=204)
 

@@ -46,11 +46,15 @@ class Chats:
 
     async def get(self, id: str) -> Chat | None:
         """The conversation of this id; None when there is none."""
+        if id not in self._open:
+            return await self._opened(id)
+        self._open[id] = self._open.pop(id)  # the one used last is the last
+        return self._open[id]
+
+    async def _opened(self, id: str) -> Chat | None:
         async with self._loading:
-            chat = self._open.pop(id, None)
-            if chat is not None:
-                self._open[id] = chat  # the one used last is the last
-                return chat
+            if id in self._open:
+                return self._open[id]
             found = await self._store.load(id)
             if found is None:
                 return None
