@@ -101,8 +101,10 @@ async function install(
     await step(["-I", "-m", "venv", "--without-pip", fresh], python.path, storage);
     await step(await pipInstall(wheels, manifest.extras), pythonIn(fresh), storage);
     await run(pythonIn(fresh), [...MODULE, "--version"], { timeout: PROBE_PATIENCE, windowsHide: true });
-    await rm(home, { recursive: true, force: true });
-    await rename(fresh, home);
+    if (!(await isReady(home))) {
+      await rm(home, { recursive: true, force: true });
+      await rename(fresh, home);
+    }
   } catch (error) {
     if (!(await isReady(home))) throw error; // Else another window was faster.
   } finally {
