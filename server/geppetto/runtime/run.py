@@ -47,6 +47,9 @@ _SPIN_GRACE_SECONDS = 0.1
 
 _CLOSE_SECONDS = 3.0
 
+_LEAVE_SECONDS = 1.0
+"""How long cancelled host calls may take to end, and to tell what they used."""
+
 _NEVER_SETTLES = ScriptError(
     "Error",
     "the script waits for a promise that nothing can settle any more",
@@ -67,6 +70,7 @@ class Run:
         self._streams = self._new_streams()
         self._timers = Timers(inbox)
         self._calls: dict[int, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Event = asyncio.Event()
         self._kind: OutcomeKind | None = None
         self._stopping: tuple[OutcomeKind, ScriptError | None] | None = None
@@ -172,13 +176,14 @@ class Run:
         """Ends whatever the script left behind."""
         self._timers.clear_all()
         self._numbers.clear()
-        for call in self._calls.values():
-            call.cancel()
-        self._calls.clear()
+        for number in list(self._calls):
+            self._cancel_call(number)
         if self._stop_timer is not None:
             self._stop_timer.cancel()
         self._inbox.clear()
         await self._streams.close()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_LEAVE_SECONDS)
         self._streams = self._new_streams()
         self._inbox.clear()
         self._running = False
@@ -358,8 +363,13 @@ class Run:
         self._inbox.put(json.dumps(reply))
 
     def _on_cancel_call(self, fields: list[JsonValue]) -> None:
-        call = self._calls.pop(int(cast(int, fields[0])), None)
+        self._cancel_call(int(cast(int, fields[0])))
+
+    def _cancel_call(self, number: int) -> None:
+        call = self._calls.pop(number, None)
         if call is not None:
+            self._leaving.add(call)
+            call.add_done_callback(self._leaving.discard)
             call.cancel()
 
     def _on_timer(self, fields: list[JsonValue]) -> None:
