@@ -209,6 +209,7 @@ def geppetto(workspace: Workspace, *arguments: str) -> "subprocess.CompletedProc
     )
 
 
+@pytest.mark.timeout(300)
 def test_on_the_command_line(workspace: Workspace) -> None:
     workspace.configure(wordCount="WordCount", gone="Gone")
     workspace.write(
@@ -219,12 +220,11 @@ def test_on_the_command_line(workspace: Workspace) -> None:
     assert ran.returncode == 1 and f"geppetto trust '{workspace.folder}'" in ran.stderr
     ran = geppetto(workspace, "check")
     assert ran.returncode == 0 and f"geppetto trust '{workspace.folder}'" in ran.stderr
-    assert "Step<any, any>" in geppetto(workspace, "typings").stdout
+    doctor = json.loads(geppetto(workspace, "doctor", "--json").stdout)
+    [step] = [each for each in doctor["findings"] if each["name"] == "step wordCount"]
+    assert step["state"] == "note" and step["hint"] == f"geppetto trust '{workspace.folder}'"
 
     assert geppetto(workspace, "trust").stdout.startswith(f"{workspace.folder} is trusted: ")
-    assert "already" in geppetto(workspace, "trust", ".").stdout
-    ran = geppetto(workspace, "run", "a.geppetto.js")
-    assert ran.returncode == 1 and "input.mode should be 'words' or 'letters', not \"lines\"" in ran.stderr
     ran = geppetto(workspace, "check")
     assert ran.returncode == 1 and "a.geppetto.js:1:55: error TS2322" in ran.stdout
     assert f"{workspace.module}.py has no Gone" in ran.stderr and "Traceback" not in ran.stderr
@@ -234,6 +234,3 @@ def test_on_the_command_line(workspace: Workspace) -> None:
     assert "declare const wordCount: Step<wordCount.Query, wordCount.Result>;" in text
 
     assert "not trusted any more" in geppetto(workspace, "trust", "--remove").stdout
-    assert "is not named in" in geppetto(workspace, "trust", "--remove").stdout
-    assert "Step<any, any>" in geppetto(workspace, "typings").stdout
-    assert geppetto(workspace, "trust", "nowhere").returncode == 2

@@ -158,7 +158,11 @@ def test_the_severity_of_a_rule(file: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "text", "said"),
     [
-        ("lint.rules.floating-promis", "error", 'floating-promis: unknown key; did you mean "floating-promise"'),
+        (
+            "lint.rules.floating-promis",
+            "error",
+            'floating-promis: unknown key; did you mean "floating-promise"',
+        ),
         ("lint.rules.floating-promise", "loud", "lint.rules.floating-promise: .* allowed: error, warning"),
     ],
 )

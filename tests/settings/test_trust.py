@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from geppetto.settings.edit import distrust_folder, trust_folder
 from geppetto.settings.errors import SettingsError
 from geppetto.settings.keys import service_key
 from geppetto.settings.load import Settings, load_settings
@@ -200,3 +201,15 @@ def test_a_trusted_folder_holds_what_lies_in_it_and_no_neighbour(tmp_path: Path)
     assert not is_folder_trusted(tmp_path / "work2", [tmp_path / "work"])
     assert not is_folder_trusted(tmp_path, [tmp_path / "work"])
     assert not is_folder_trusted(tmp_path / "work" / "..", [tmp_path / "work"])
+
+
+def test_trusting_a_folder_and_no_more(workspace: Path, user_folder: Path) -> None:
+    inner = workspace / "inner 日本"
+    inner.mkdir()
+    assert trust_folder(inner) and not trust_folder(inner)
+    assert trust_folder(workspace) and not trust_folder(inner / "deeper")
+    assert load_settings(workspace, env={}).trusted_folders == (inner, workspace)
+    assert distrust_folder(workspace) and not distrust_folder(workspace)
+    assert load_settings(workspace, env={}).trusted_folders == (inner,)
+    assert distrust_folder(inner)
+    assert (user_folder / "geppetto.toml").read_text() == ""

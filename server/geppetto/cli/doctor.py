@@ -56,6 +56,7 @@ def examine(folder: Path) -> list[Finding]:
         _found("prelude", lambda: str(resources.prelude_path())),
         _found("typings", lambda: str(resources.typings_path())),
         *_settings(folder),
+        *_python_code(folder),
         *_extras(),
     ]
 
@@ -179,6 +180,24 @@ def _settings(folder: Path) -> Iterator[Finding]:
     for key in ("openai.api_key", "claude.api_key"):
         if masked.get(key):
             yield Finding(key, "ok", f"{masked[key]} ({settings.origin_of(key)})")
+
+
+def _python_code(folder: Path) -> Iterator[Finding]:
+    """Steps and tools in Python, without importing any."""
+    from geppetto.plugins.declared import declared
+
+    try:
+        found = declared(folder)
+    except GeppettoError:
+        return  # the settings are wrong, which has been told
+    for plugin in found:
+        name, detail = f"{plugin.kind} {plugin.name}", f"{plugin.target} ({plugin.origin})"
+        if plugin.trusted:
+            yield Finding(name, "ok", detail)
+        else:
+            yield Finding(name, "note", f"not trusted: {detail}", f"geppetto trust '{plugin.folder}'")
+    for problem in found.problems:
+        yield Finding("steps", "note", problem)
 
 
 def _extras() -> Iterator[Finding]:
