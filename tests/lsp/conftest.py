@@ -113,7 +113,7 @@ class RawClient:
         self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         return number
 
-    async def answer(self, number: Any, seconds: float = 20) -> dict[str, Any]:
+    async def answer(self, number: Any, seconds: float = 60) -> dict[str, Any]:
         await self.until(lambda: number in self.answers, seconds)
         return self.answers.pop(number)
 
@@ -129,7 +129,7 @@ class RawClient:
         assert "error" in answer, answer
         return int(answer["error"]["code"])
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         try:
             async with asyncio.timeout(seconds), self._news:
                 await self._news.wait_for(lambda: condition() or self._reader.done())
@@ -197,7 +197,7 @@ class RawClient:
         return await self.wait()
 
     async def wait(self) -> int:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             code = await self.process.wait()
             await asyncio.gather(self._reader, self._stderr)
         return code

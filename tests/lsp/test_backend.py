@@ -58,7 +58,7 @@ class Bench:
         return [item["message"] for item in report["items"] if item["severity"] == 1]
 
     async def until_running(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.backend.state is not State.RUNNING:
                 await asyncio.sleep(0.02)
 
@@ -240,21 +240,27 @@ async def test_a_stuck_process_is_replaced(make: Callable[..., Bench], workspace
     bench = make(workspace, patience=Patience(answer_seconds=1))
     uri = (workspace / "a.geppetto.js").as_uri()
     bench.open(uri)
-    assert await bench.problems(uri) == []
-    process = psutil.Process(bench.backend.process_id)
-    process.suspend()
-    failures = 0
-    async with asyncio.timeout(20):
-        # The signal takes its time, and it may answer until then.
-        while process.status() != psutil.STATUS_STOPPED:
-            await asyncio.sleep(0.01)
+
+    async def until_answered() -> int:
+        """How many questions had no answer before one had; a busy machine may be late with some."""
+        failures = 0
         while True:
             try:
                 assert await bench.problems(uri) == []
-                break
+                return failures
             except Unavailable:
                 failures += 1
-    assert 1 <= failures <= 2, "what it said just before it got stuck may be taken for life, once"
+
+    async with asyncio.timeout(60):
+        await until_answered()
+        stuck = bench.backend.process_id
+        process = psutil.Process(stuck)
+        process.suspend()
+        # The signal takes its time, and it may answer until then.
+        while process.status() != psutil.STATUS_STOPPED:
+            await asyncio.sleep(0.01)
+        assert await until_answered() >= 1
+    assert bench.backend.process_id != stuck
 
 
 async def test_an_abandoned_request_is_cancelled_there(make: Callable[..., Bench], workspace: Path) -> None:
@@ -373,7 +379,7 @@ async def test_it_sees_the_text_that_we_see(make: Callable[..., Bench], workspac
             bench.documents.close(uri)
 
     def run(start: str, edits: list[Edit]) -> None:
-        asyncio.run_coroutine_threadsafe(play(start, edits), loop).result(20)
+        asyncio.run_coroutine_threadsafe(play(start, edits), loop).result(60)
 
     searched = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))(
         given(TEXTS, EDITS)(run)

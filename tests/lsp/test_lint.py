@@ -375,7 +375,7 @@ async def test_a_long_script_in_pieces(linter: Linter) -> None:
     """Half-typed code never raises."""
     snippet = "\n".join(text for texts in FOUND.values() for text in texts).replace("⟦", "").replace("⟧", "")
     for end in range(0, len(snippet), 37):
-        await asyncio.wait_for(linter(snippet[:end]), 20)
+        await asyncio.wait_for(linter(snippet[:end]), 60)
     document, findings = await linter(snippet)
     assert len(findings) > 10
     assert document.text.position_at(findings[0].start) >= Position(0, 0)

@@ -20,7 +20,7 @@ local function finish()
   vim.cmd("qa!")
 end
 local function ask(method, params)
-  local answers = vim.lsp.buf_request_sync(0, method, params, 20000)
+  local answers = vim.lsp.buf_request_sync(0, method, params, 60000)
   for _, answer in pairs(answers or {}) do
     if answer.error then error(method .. ": " .. vim.inspect(answer.error)) end
     return answer.result
@@ -45,7 +45,7 @@ local ok, problem = pcall(function()
     end
     return found
   end
-  vim.wait(20000, function() return #messages() == 1 end, 20)
+  vim.wait(60000, function() return #messages() == 1 end, 20)
   out.before = messages()
   out.hover = ask("textDocument/hover", at(1, 16)).contents.value
   local labels = {}
@@ -55,12 +55,12 @@ local ok, problem = pcall(function()
   out.definition = #ask("textDocument/definition", at(1, 16))
   -- Typing: the diagnostics follow. An emoji before the place, since Neovim counts bytes.
   vim.api.nvim_buf_set_lines(0, 2, 3, false, { '"😀"; missing;', 'missing;' })
-  vim.wait(20000, function() return #messages() == 2 end, 20)
+  vim.wait(60000, function() return #messages() == 2 end, 20)
   out.after = messages()
   out.column = vim.diagnostic.get(0, { lnum = 2, severity = vim.diagnostic.severity.ERROR })[1].col
   vim.api.nvim_win_set_cursor(0, { 1, 7 })
   vim.lsp.buf.rename("chat")
-  vim.wait(20000, function() return vim.api.nvim_buf_get_lines(0, 1, 2, false)[1]:find("chat", 1, true) ~= nil end, 20)
+  vim.wait(60000, function() return vim.api.nvim_buf_get_lines(0, 1, 2, false)[1]:find("chat", 1, true) ~= nil end, 20)
   out.renamed = vim.api.nvim_buf_get_lines(0, 0, 2, false)
   if vim.lsp.buf.format then vim.lsp.buf.format({ timeout_ms = 10000 }) else vim.lsp.buf.formatting_sync(nil, 10000) end
   out.formatted = vim.api.nvim_buf_get_lines(0, 4, 5, false)
@@ -98,9 +98,9 @@ local ok, problem = pcall(function()
   local function ended()
     return #vim.tbl_filter(function(told) return told[2] == "end" end, out.progress) == 2 and logged("cancelled after") == 2
   end
-  out.ended = vim.wait(20000, ended, 20)
+  out.ended = vim.wait(60000, ended, 20)
   vim.lsp.stop_client(client)
-  out.stopped = vim.wait(20000, function() return vim.lsp.get_client_by_id(client) == nil end, 20)
+  out.stopped = vim.wait(60000, function() return vim.lsp.get_client_by_id(client) == nil end, 20)
 end)
 if not ok then out.problem = tostring(problem) end
 finish()
@@ -152,7 +152,7 @@ async def test_a_session(workspace: Path, tmp_path: Path) -> None:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 180)
+        output, _ = await asyncio.wait_for(process.communicate(), 240)
     finally:
         if process.returncode is None:
             process.kill()
