@@ -40,6 +40,13 @@ from tests.runtime.conftest import RunScript
             id="array bomb",
         ),
         pytest.param(
+            "console.log(1); const a = []; for (let i = 1; ; i++) { a.push(new Array(1000).fill(i));"
+            " if (i % 100 === 0) await new Promise((go) => setTimeout(go, 0)) }",
+            Limits(heap_bytes=128 * MIB, yield_seconds=30),
+            "heap",
+            id="array bomb that gives way",
+        ),
+        pytest.param(
             "console.log(1); let s = 'x'; const a = []; for (;;) { s += s + Math.random(); a.push(s.slice(1)); if (s.length > 1e6) s = 'x' }",
             Limits(heap_bytes=128 * MIB, yield_seconds=30),
             "heap",

@@ -59,6 +59,7 @@ class Isolate:
         self._closed = False
         self._lost = False
         self._yield_seconds: float | None = None
+        self._has_heap_limit = False
         self._running: asyncio.Future[PythonJSConvertedTypes] | None = None
         self._stopped = False
         self._racer.eval(prelude)
@@ -74,6 +75,7 @@ class Isolate:
     def bound(self, *, heap_bytes: int | None, yield_seconds: float | None) -> None:
         """Sets what scripts may use from now on: the heap, and the time of a turn."""
         self._racer.set_hard_memory_limit(heap_bytes or 0)
+        self._has_heap_limit = heap_bytes is not None
         self._yield_seconds = yield_seconds
 
     def serve_sync_requests(self, handler: SyncHandler) -> None:
@@ -98,7 +100,11 @@ class Isolate:
         self._running = running
         watch = _Watch(self, running)
         try:
-            return await running
+            value = await running
+            # A microtask that meets the limit ends without a word, while the evaluation itself goes well.
+            if self._has_heap_limit and self._racer.was_hard_memory_limit_reached():
+                raise HeapLimitError("The JavaScript heap is full")
+            return value
         except JSOOMException as error:
             raise HeapLimitError("The JavaScript heap is full") from error
         except JSEvalException as error:
@@ -127,6 +133,7 @@ class Isolate:
     def lift_heap_limit(self) -> None:
         """Lets a script that was stopped at the heap limit say its last words."""
         self._racer.set_hard_memory_limit(0)
+        self._has_heap_limit = False
 
     def stop(self) -> None:
         """Stops the turn under way, if any; it raises YieldLimitError."""
