@@ -10,7 +10,7 @@ import { Pace } from "./pace";
 /** Milliseconds between two drawings. */
 const INTERVAL = 100;
 /** What comes later in a line is hardly ever on the screen; the newest words should be. */
-const COLUMNS = 100;
+const COLUMNS = 95;
 const LEAST = 30;
 /** So many calls have text behind them, at most. */
 const MOST = 500;
