@@ -39,7 +39,6 @@ _ASKED: Final = 2
 """How often a job is taken whose submitter does not answer."""
 _GONE_SECONDS: Final = 0.5
 """How long a submitter has to answer that did not answer before."""
-_LEAVE_SECONDS: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
