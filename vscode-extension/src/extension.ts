@@ -93,8 +93,11 @@ export function activate(context: vscode.ExtensionContext): void {
   stop = () => server.stop();
   const startFor = (document: vscode.TextDocument): void => {
     if (isScript(document) && server.state === "stopped") {
-      void server.start();
-      context.subscriptions.push(onPythonChanged(() => void restartIfElsewhere(server)));
+      // Looking for the server has started the Python extension, if it is there.
+      const follow = (): void => {
+        context.subscriptions.push(onPythonChanged(() => void server.restartIfElsewhere()));
+      };
+      void server.start().then(follow);
     }
   };
   context.subscriptions.push(vscode.workspace.onDidOpenTextDocument(startFor));
@@ -111,9 +114,4 @@ function tellContext(runs: Runs): void {
   void vscode.commands.executeCommand("setContext", "geppetto.runningScripts", scripts);
   void vscode.commands.executeCommand("setContext", "geppetto.isRunning", runs.goingOn.length > 0);
   void vscode.commands.executeCommand("setContext", "geppetto.hasRuns", runs.all.length > 0);
-}
-
-/** The user has chosen another Python environment: the server may be another one now. */
-async function restartIfElsewhere(server: Server): Promise<void> {
-  if (server.found === undefined || server.found.source !== "setting") await server.restart();
 }

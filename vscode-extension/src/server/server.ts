@@ -80,6 +80,17 @@ export class Server implements vscode.Disposable {
     await this.start();
   }
 
+  /** Restarts it if another one would be found now; runs go on otherwise. */
+  async restartIfElsewhere(): Promise<void> {
+    const before = this.found?.command;
+    try {
+      if ((await this.#find(localFolder())).command === before) return;
+    } catch {
+      // The restart tells why there is none.
+    }
+    await this.restart();
+  }
+
   async stop(): Promise<void> {
     this.#life++;
     this.#starting = undefined;
@@ -114,7 +125,7 @@ export class Server implements vscode.Disposable {
   }
 
   async #connect(life: number): Promise<void> {
-    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file")?.uri.fsPath;
+    const folder = localFolder();
     this.found = undefined;
     this.#process = undefined;
     const found = await this.#find(folder);
@@ -186,6 +197,11 @@ export class Server implements vscode.Disposable {
     if (state !== "running") this.version = undefined;
     this.#changed.fire(state);
   }
+}
+
+/** Where relative settings count from. */
+function localFolder(): string | undefined {
+  return vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file")?.uri.fsPath;
 }
 
 /** Ends a client and its process, whatever state they are in. */
