@@ -55,9 +55,7 @@ def is_configured(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether anything at all may be set; False means that the defaults are all there is."""
     return (
         any(
-            value
-            and (name.startswith(ENV_PREFIX) or name in VENDOR_VARIABLES)
-            and name != FOLDERS_VARIABLE
+            value and (name.startswith(ENV_PREFIX) or name in VENDOR_VARIABLES) and name != FOLDERS_VARIABLE
             for name, value in env.items()
         )
         or find_env_file(folder) is not None
