@@ -64,9 +64,10 @@ class Editor:
                 raise AssertionError(f"waited in vain for {what}; {picture} shows what was there instead")
             self.page.wait_for_timeout(50)
 
-    def screenshot(self, name: str) -> Path:
+    def screenshot(self, name: str, part: str = "body") -> Path:
+        """Keeps what is to be seen, or a part of it by its selector."""
         path = self._screenshots / f"{name}.png"
-        self.page.screenshot(path=path)
+        self.page.locator(part).first.screenshot(path=path, animations="disabled")
         return path
 
     # --- doing

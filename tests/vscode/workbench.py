@@ -73,9 +73,10 @@ class Workbench:
         )
         assert done.returncode == 0 and "successfully installed" in done.stdout, done.stdout + done.stderr
 
-    def start(self) -> None:
+    def start(self, *, asks_for_trust: bool = True) -> None:
         command = [*self._command(), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}"]
         command += ["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"]
+        command += [] if asks_for_trust else ["--disable-workspace-trust"]
         with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -208,13 +209,14 @@ def packaged() -> Path:
 
 
 def main(folder: Path) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     first = folder / "hello-stream.geppetto.js"
     with tempfile.TemporaryDirectory(prefix="geppetto-vscode-", ignore_cleanup_errors=True) as home:
         workbench = Workbench(Path(home))
         workbench.install(packaged())
         try:
-            workbench.start()
+            workbench.start(asks_for_trust=False)
             url = workbench.url(folder, open_file=first if first.is_file() else None)
             print(f"VS Code with Geppetto: {url}\nCtrl+C ends it.", flush=True)
             if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
