@@ -6,7 +6,7 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -137,7 +137,7 @@ async def _read(port: int, chat: str, ready: asyncio.Semaphore, look: Callable[[
 
 
 @asynccontextmanager
-async def _serving(step: Callable[[], ChatStep]) -> AsyncIterator[tuple[int, Chat]]:
+async def _serving(step: Callable[[], ChatStep]) -> AsyncGenerator[tuple[int, Chat]]:
     async def make(profile: str) -> ChatStep:
         return step()
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SAVE_EVERY: Final = 1.0
 """Seconds between two saves of an answer that is coming: what a crash may cost."""
 
-EVENTS_GRACE: Final = 10.0
+EVENTS_GRACE: Final = 5.0
 """Seconds that a bus may take to bring the last event, after the step is over."""
 
 MAX_QUESTION: Final = 1_000_000
