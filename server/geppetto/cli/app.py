@@ -73,7 +73,8 @@ def init(
 @app.command()
 def typings(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The folder of the scripts; its Python steps are included.")
+        Path,
+        typer.Argument(metavar="[DIR]", help="The folder of the scripts; its Python steps are included."),
     ] = Path(),
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write them there instead; overwrites.")
