@@ -103,17 +103,20 @@ def main(names: list[str]) -> int:
         todo = [name for name in wanted if not is_fresh(vsix_path(name), changed)]
         if not todo:
             return 0
-        wheel = build_wheel()
-        bundle_extension()
-        missing = 0
-        for name in todo:
-            try:
-                pack(TARGETS[name], wheel)
-            except NoWheel as problem:
-                if not every:
-                    raise
-                missing += 1
-                print(f"vsix: no VSIX for {name}: {problem}", file=sys.stderr)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Of its own, as others may pack too; and where the wheels are, so that they need not be copied.
+        with tempfile.TemporaryDirectory(prefix="pack-", dir=CACHE) as work:
+            wheel = build_wheel(Path(work))
+            bundle_extension()
+            missing = 0
+            for name in todo:
+                try:
+                    pack(TARGETS[name], wheel, Path(work) / name)
+                except NoWheel as problem:
+                    if not every:
+                        raise
+                    missing += 1
+                    print(f"vsix: no VSIX for {name}: {problem}", file=sys.stderr)
         return 0 if missing < len(wanted) else 1
     except BuildProblem as problem:
         print(f"vsix: {problem}", file=sys.stderr)
@@ -124,11 +127,10 @@ class NoWheel(BuildProblem):
     """Somebody has made no wheel for a platform."""
 
 
-def pack(target: Target, wheel: Path) -> Path:
+def pack(target: Target, wheel: Path, work: Path) -> None:
     """Makes the VSIX of a platform."""
     manifest = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))
-    stage = CACHE / "stage" / target.name
-    shutil.rmtree(stage, ignore_errors=True)
+    stage = work / "extension"
     ignored = shutil.ignore_patterns("node_modules", "src", "tests", "scripts", "server", "*.vsix")
     shutil.copytree(EXTENSION, stage, ignore=ignored)
     shutil.copyfile(ROOT / "LICENSE", stage / "LICENSE")
@@ -137,26 +139,31 @@ def pack(target: Target, wheel: Path) -> Path:
     (stage / "package.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     wheels = stage / "server" / "wheels"
     wheels.mkdir(parents=True)
-    own = wheel if target.name == npm_platform() else port(wheel, target)
-    names = complete(target, own)
+    own = wheel if target.name == npm_platform() else port(wheel, target, work)
+    others = complete(target, own)
     shutil.copy2(own, wheels)
-    for name in names:
+    for name in others.names:
         os.link(_store(target) / name, wheels / name)
-    digest = hashlib.sha256(" ".join(names).encode())
+    digest = hashlib.sha256(" ".join(others.names).encode())
     digest.update(own.read_bytes())
-    carried = {"id": f"{manifest['version']}-{digest.hexdigest()[:12]}", "pythons": PYTHONS, "extras": EXTRAS}
+    carried = {
+        "id": f"{manifest['version']}-{digest.hexdigest()[:12]}",
+        "pythons": others.pythons,
+        "extras": EXTRAS,
+    }
     (stage / "server" / "manifest.json").write_text(json.dumps(carried), encoding="utf-8")
 
-    vsix = vsix_path(target.name)
-    vsix.parent.mkdir(exist_ok=True)
+    packed = work / "packed.vsix"
     run(
-        *(_npx("vsce"), "package", "--no-dependencies", "--target", target.name, "--out", str(vsix)),
+        *(_npx("vsce"), "package", "--no-dependencies", "--target", target.name, "--out", str(packed)),
         *("--skip-license", "--allow-missing-repository"),
         cwd=stage,
     )
-    shutil.rmtree(stage)
-    print(f"{vsix.relative_to(ROOT)}: {vsix.stat().st_size / 1e6:.1f} MB, {len(names) + 1} wheels")
-    return vsix
+    vsix = vsix_path(target.name)
+    vsix.parent.mkdir(exist_ok=True)
+    packed.replace(vsix)
+    shutil.rmtree(work)
+    print(f"{vsix.relative_to(ROOT)}: {vsix.stat().st_size / 1e6:.1f} MB, {len(others.names) + 1} wheels")
 
 
 def vsix_path(name: str) -> Path:
@@ -181,19 +188,16 @@ def newest_source() -> float:
 # --- our own wheel
 
 
-def build_wheel() -> Path:
+def build_wheel(folder: Path) -> Path:
     """The wheel of this platform, built from the source tree."""
-    folder = CACHE / "wheel"
-    shutil.rmtree(folder, ignore_errors=True)
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
     return next(folder.glob("*.whl"))
 
 
-def port(wheel: Path, target: Target) -> Path:
+def port(wheel: Path, target: Target, folder: Path) -> Path:
     """The same wheel for another platform: all that differs is the native compiler in it."""
     name, version, _, _ = parse_wheel_filename(wheel.name)
-    made = CACHE / "wheel" / target.name / f"{name}-{version}-py3-none-{PLATFORMS[target.name]}.whl"
-    made.parent.mkdir(parents=True, exist_ok=True)
+    made = folder / f"{name}-{version}-py3-none-{PLATFORMS[target.name]}.whl"
     vendor = "geppetto/_vendor/typescript/"
     record = f"{name}-{version}.dist-info/RECORD"
     rows: list[tuple[str, str, str]] = []
@@ -251,29 +255,51 @@ def compiler_files(target: Target) -> Iterable[tuple[str, bytes, int]]:
 # --- everybody else's
 
 
-def complete(target: Target, own: Path) -> list[str]:
-    """The names of the wheels that `own` needs there, for every Python; they are in the target's store then."""
+@dataclass(frozen=True)
+class Wheels:
+    """What a platform gets besides our own wheel, and the versions of Python that it suffices for."""
+
+    names: list[str]
+    pythons: list[str]
+
+
+def complete(target: Target, own: Path) -> Wheels:
+    """The wheels that `own` needs there; they are in the target's store then.
+
+    Raises NoWheel if there is no version of Python for which all of them exist.
+    """
     store = _store(target)
     wanted = requirements()
     key = hashlib.sha256(repr((wanted, target, PYTHONS)).encode()).hexdigest()
     stamp = store / "complete.json"
     if stamp.is_file() and (known := json.loads(stamp.read_text(encoding="utf-8"))).get("key") == key:
-        return known["wheels"]
+        return Wheels(known["wheels"], known["pythons"])
     print(f"vsix: fetching the wheels for {target.name}", file=sys.stderr)
     shutil.rmtree(store, ignore_errors=True)
     found: set[str] = set()
+    pythons: list[str] = []
     for python in PYTHONS:
         # A folder for each Python: two of them may want different versions.
         folder = store / python
-        download(target, python, [*wanted, "pip"], folder)
-        while missing := unmet(target, python, own, folder):
-            download(target, python, missing, folder, "--no-deps")
+        try:
+            download(target, python, [*wanted, "pip"], folder)
+            while missing := unmet(target, python, own, folder):
+                download(target, python, missing, folder, "--no-deps")
+        except NoWheel as problem:
+            print(f"vsix: {target.name} does without Python {python}: {problem}", file=sys.stderr)
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         for wheel in folder.glob("*.whl"):
             wheel.replace(store / wheel.name)
             found.add(wheel.name)
         folder.rmdir()
-    stamp.write_text(json.dumps({"key": key, "wheels": sorted(found)}), encoding="utf-8")
-    return sorted(found)
+        pythons.append(python)
+    if not pythons:
+        raise NoWheel("there is no Python for which all wheels exist")
+    result = Wheels(sorted(found), pythons)
+    record = {"key": key, "wheels": result.names, "pythons": result.pythons}
+    stamp.write_text(json.dumps(record), encoding="utf-8")
+    return result
 
 
 def requirements() -> list[str]:
@@ -299,7 +325,7 @@ def download(target: Target, python: str, wanted: list[str], folder: Path, *opti
         said = [line for line in done.stdout.splitlines() if line.startswith("ERROR:")] or [
             done.stdout.strip()
         ]
-        raise NoWheel(f"{said[-1].removeprefix('ERROR: ')} (Python {python})")
+        raise NoWheel(said[-1].removeprefix("ERROR: "))
 
 
 def unmet(target: Target, python: str, own: Path, folder: Path) -> list[str]:
