@@ -82,8 +82,9 @@ async def completes(client: Any, workspace: Path) -> bool:
     uri = (workspace / "typing.geppetto.js").as_uri()
     answer = await client.ask("textDocument/completion", {"textDocument": {"uri": uri}, "position": place})
     items = answer["items"] if isinstance(answer, dict) else answer or []
-    assert items, (answer, client.stderr)
-    return any(item["label"] == "addMessage" for item in items)
+    labels = [item["label"] for item in items]
+    assert "addMessage" in labels, (labels[:20], client.told_of("window/showMessage"), client.stderr)
+    return True
 
 
 async def test_all_that_can_go_wrong_at_once(client: Any, workspace: Path) -> None:
@@ -129,13 +130,16 @@ async def test_cancel_at_any_time_and_any_number_of_times(client: Any) -> None:
         return bool((await client.ask("geppetto/cancelRun", {"runId": run_id}))["cancelled"])
 
     at_once = [await run(client, text=ENDLESS) for _ in range(3)]
-    assert [await cancelled(run_id) for run_id in at_once for _ in range(2)] == [True] * 6
+    for run_id in at_once:
+        assert await cancelled(run_id)
+        await cancelled(run_id)  # it may have ended by now
     for run_id in at_once:
         assert (await ended(client, run_id))[-1]["outcome"] == "cancelled"
     assert [await cancelled(run_id) for run_id in at_once] == [False] * 3
     spins = await run(client, text=SPINS)
     await says(client, spins, "in")
-    assert await cancelled(spins) and await cancelled(spins)
+    assert await cancelled(spins)
+    await cancelled(spins)
     assert (await ended(client, spins))[-1]["outcome"] == "cancelled"
     done = await run(client, text="console.log(1);")
     assert (await ended(client, done))[-1]["outcome"] == "ok"
@@ -165,6 +169,7 @@ async def test_a_client_that_stops_reading_for_ten_seconds(
 ) -> None:
     many = "for (let i = 0; i < 100_000; i++) { console.log('one ' + i); console.warn('two ' + i); }\n"
     pipe = client.process._transport.get_pipe_transport(1)
+    assert await completes(client, workspace)
     run_id = await run(client, text=many)
     await says(client, run_id, "one ")
     server = psutil.Process(client.process.pid)
