@@ -173,15 +173,13 @@ async function findPython(versions: readonly string[]): Promise<Interpreter> {
     );
   }
   const others = new Set<string>();
-  for (const candidate of candidates(versions)) {
+  const active = await activePython();
+  for (const candidate of [...(active === undefined ? [] : [[active]]), ...candidates(versions)]) {
     const found = await probe(candidate);
     if (found === undefined) continue;
     if (versions.includes(found.version)) return found;
     others.add(found.version);
   }
-  const active = await activePython();
-  const found = active === undefined ? undefined : await probe([active]);
-  if (found !== undefined && versions.includes(found.version)) return found;
   const seen = others.size === 0 ? "there is none on PATH" : `PATH has only ${[...others].sort().join(", ")}`;
   throw new Error(
     `The server needs Python ${known}, and ${seen}. Install it from https://www.python.org/downloads, ` +
@@ -193,7 +191,7 @@ async function findPython(versions: readonly string[]): Promise<Interpreter> {
 function candidates(versions: readonly string[]): string[][] {
   const newest = [...versions].reverse();
   if (isWindows) return [...newest.map((version) => ["py", `-${version}`]), ["python"], ["python3"]];
-  return [["python3"], ...newest.map((version) => [`python${version}`]), ["python"]];
+  return [...newest.map((version) => [`python${version}`]), ["python3"], ["python"]];
 }
 
 async function probe([command, ...args]: readonly string[]): Promise<Interpreter | undefined> {
