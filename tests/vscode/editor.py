@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Error, FloatRect, Page
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds: for a machine that is busy with other things
@@ -64,11 +64,18 @@ class Editor:
                 raise AssertionError(f"waited in vain for {what}; {picture} shows what was there instead")
             self.page.wait_for_timeout(50)
 
-    def screenshot(self, name: str, part: str = "body") -> Path:
-        """Keeps what is to be seen, or a part of it by its selector."""
+    def screenshot(self, name: str) -> Path:
+        """Keeps what is to be seen."""
         path = self._screenshots / f"{name}.png"
-        self.page.locator(part).first.screenshot(path=path, animations="disabled")
+        self.page.screenshot(path=path)
         return path
+
+    def screenshot_of_editors(self, name: str, height: int) -> None:
+        """Keeps the upper part of the editors, in pixels."""
+        box = self.page.locator(".part.editor").bounding_box()
+        assert box is not None
+        clip: FloatRect = {"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
+        self.page.screenshot(path=self._screenshots / f"{name}.png", clip=clip)
 
     # --- doing
 

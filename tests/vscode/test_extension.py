@@ -52,7 +52,7 @@ def test_a_member_is_completed_once_and_inserted(editor: Editor) -> None:
     editor.press("End", "Enter")
     editor.type("conversation.addM")
     assert editor.suggested("addMessage").count("addMessage") == 1  # the built-in TypeScript adds nothing
-    editor.screenshot("completion", ".part.editor")
+    editor.screenshot_of_editors("completion", 220)
     editor.press("Enter")
     editor.until("the text", lambda: "conversation.addMessage\n" in editor.lines() + "\n")
 
@@ -65,7 +65,7 @@ def test_a_wrong_role_is_squiggled_and_mended(editor: Editor) -> None:
     editor.press("Control+.")
     fix = editor.page.locator(".action-widget .monaco-list-row", has_text='Change it to "user"')
     fix.wait_for()
-    editor.screenshot("quick-fix", ".part.editor")
+    editor.screenshot_of_editors("quick-fix", 180)
     fix.click()
     editor.until("the mended text", lambda: 'addMessage("user", "Hello")' in editor.lines())
     editor.until("no problem", lambda: editor.problems() == (0, 0))

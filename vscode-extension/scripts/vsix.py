@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +138,9 @@ def pack(target: Target, wheel: Path, work: Path) -> None:
     for unneeded in ("scripts", "devDependencies", "private"):
         manifest.pop(unneeded, None)
     (stage / "package.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    # Pictures need an address on the web, which a package that nobody has published has not.
+    readme = (stage / "README.md").read_text(encoding="utf-8")
+    (stage / "README.md").write_text(re.sub(r"!\[[^]]*\]\(\.\./[^)]*\)\n+", "", readme), encoding="utf-8")
     wheels = stage / "server" / "wheels"
     wheels.mkdir(parents=True)
     own = wheel if target.name == npm_platform() else port(wheel, target, work)
