@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 Grammar = Literal["javascript", "typescript", "tsx"]
 
@@ -28,6 +28,17 @@ def parse(text: str, grammar: Grammar) -> Node:
     """The root node of a text's syntax tree; errors are nodes in it, never exceptions."""
     data = text.encode("utf-16-le", "surrogatepass")
     return Parser(language(grammar)).parse(data, encoding="utf16le").root_node
+
+
+@cache
+def _query(grammar: Grammar, source: str) -> Query:
+    return Query(language(grammar), source)
+
+
+def captures(root: Node, grammar: Grammar, query: str) -> dict[str, list[Node]]:
+    """The nodes below `root` that a query in tree-sitter's language names, by their names in it, in source order."""
+    found = QueryCursor(_query(grammar, query)).captures(root)
+    return {name: sorted(nodes, key=lambda node: node.start_byte) for name, nodes in found.items()}
 
 
 def walk(root: Node) -> Iterator[Node]:

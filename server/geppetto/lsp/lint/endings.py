@@ -30,17 +30,17 @@ _LOOK_AHEAD = 20
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    from geppetto.runtime.syntax import walk
-
-    for node in walk(tree.root):
-        if node.type in _BLOCKS:
-            statements = node.named_children
+    cancels, ends = "cancel" in tree.source, "done" in tree.source
+    for block in tree.blocks if cancels or ends else ():
+        statements = block.named_children
+        if ends:
             yield from _after_done(tree, statements)
+        if cancels:
             yield from _cancels(tree, statements)
-        elif node.type == "member_expression":
-            method = node.child_by_field_name("property")
-            if method is not None and tree.text_of(method) == "cancel":
-                yield from _without_its_stream(tree, node, method)
+    for node in tree.members if cancels else ():
+        method = node.child_by_field_name("property")
+        if method is not None and tree.text_of(method) == "cancel":
+            yield from _without_its_stream(tree, node, method)
 
 
 # What follows done()

@@ -87,11 +87,9 @@ class ModelPlace:
 
 def model_places(tree: Tree) -> Iterator[ModelPlace]:
     """The models in the options of calls, where the script leaves no doubt about their provider."""
-    from geppetto.runtime.syntax import walk
-
-    for node in walk(tree.root):
-        if node.type == "object" and node.parent is not None and node.parent.type == "arguments":
-            yield from _place(tree, node, node.parent.parent)
+    for options in tree.options if "model" in tree.source else ():
+        if options.parent is not None:
+            yield from _place(tree, options, options.parent.parent)
 
 
 def check(tree: Tree, known: KnownNames) -> Iterator[Finding]:
