@@ -245,7 +245,10 @@ class Shadow:
             ],
             "include": include,
         }
-        Path(project.config).write_text(json.dumps(config, indent=2), "utf-8")
+        # At once: who reads half a configuration has a program without typings.
+        beside = Path(f"{project.config}.new")
+        beside.write_text(json.dumps(config, indent=2), "utf-8")
+        beside.replace(project.config)
 
 
 def _posix(path: str) -> str:
