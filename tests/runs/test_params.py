@@ -146,3 +146,10 @@ def test_choices_of_other_kinds() -> None:
         assert value == read and type(value) is type(read)
     with pytest.raises(ParamsError, match=r'should be 1 or 2\.5 or true or "x", not false'):
         bind("s", header, {"a": False})
+
+
+def test_a_comment_without_params_declares_none() -> None:
+    header = read_header(
+        "/** What it is for. */\nconst answer = 42;\n/** @param {string} x */\nfunction f(x) {}\n"
+    )
+    assert (header.description, header.params) == ("What it is for.", ())

@@ -27,7 +27,7 @@ CHROMIUM_FLAGS = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Generator[Workbench]:
     if not (INSTALLED / ".installed").is_file():
         pytest.skip("needs the workbench: run `make vscode-workbench`")
@@ -57,7 +57,7 @@ def leave_behind_an_interrupted_installation(workbench: Workbench, vsix: Path) -
     os.utime(old, (0, 0))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(workbench: Workbench) -> Generator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -68,7 +68,7 @@ def browser(workbench: Workbench) -> Generator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def restricted(browser: Browser, workbench: Workbench) -> Editor:
     """The window on the workspace, as long as nobody has asked for `window`: its workspace is not trusted yet."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def restricted(browser: Browser, workbench: Workbench) -> Editor:
     return Editor(page, SCREENSHOTS)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def window(restricted: Editor) -> Editor:
     """The same window, once the workspace is trusted."""
     restricted.trust()

@@ -95,10 +95,9 @@ def _is_function(node: Node) -> bool:
 def _tags(comment: str) -> tuple[str, list[tuple[str, str]]]:
     """The words before the first tag, and each tag with what follows it."""
     found = list(_TAG.finditer(comment))
-    words = comment[: found[0].start()] if found else comment
-    ends = [*(match.start() for match in found[1:]), len(comment)]
-    return _line(words), [
-        (match[1], comment[match.end() : end].strip()) for match, end in zip(found, ends, strict=True)
+    starts = [*(match.start() for match in found), len(comment)]
+    return _line(comment[: starts[0]]), [
+        (match[1], comment[match.end() : end].strip()) for match, end in zip(found, starts[1:], strict=True)
     ]
 
 
