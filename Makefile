@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 EXTENSION := vscode-extension/node_modules/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help run test test-python test-prelude test-extension lint build bench setup litellm vscode vscode-workbench vsix assets clean
+.PHONY: help run test test-python test-again test-prelude test-extension lint build bench setup litellm vscode vscode-workbench vsix assets clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -24,6 +24,9 @@ test: test-prelude test-extension test-python ## Run every test
 
 test-python: setup
 	@$(BIN)/python -m pytest $(TESTS)
+
+test-again: test-prelude test-extension ## Run once more what failed last time
+	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 test-prelude: setup
 	@cd server/prelude && npm test --silent

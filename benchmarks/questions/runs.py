@@ -155,6 +155,16 @@ def deltas_per_second(client: Editor) -> float:
     return STREAMS * WORDS / (time.perf_counter() - began)
 
 
+def microseconds_a_piece(client: Editor, words: int) -> float:
+    """What each piece of one stream takes, from the start of the run to its end."""
+    client.warm_child()
+    number = client.run(f'await echoStep.startStream("word ".repeat({words})).done();')
+    client.event(number, "started")
+    began = time.perf_counter()
+    client.event(number, "end")
+    return (time.perf_counter() - began) / words * 1e6
+
+
 def completion(client: Editor) -> float:
     """The median of some, in ms."""
     times: list[float] = []
@@ -204,6 +214,14 @@ def measure(bench: Bench) -> list[Row]:
             rounds=3,
         )
 
+        grown = bench.take_turns(
+            {
+                str(words): lambda words=words: microseconds_a_piece(client, words)
+                for words in (20_000, 200_000)
+            },
+            rounds=3,
+        )
+
         def under_flood() -> float:
             number = client.run(FLOOD)
             client.event(number, "console")
@@ -231,6 +249,13 @@ def measure(bench: Bench) -> list[Row]:
                 "<= 33",
             )
             for what, name in (("lines", "console lines"), ("deltas", "pieces of streams"))
+        ),
+        Row(
+            "a piece of a stream of 200 000 / of 20 000",
+            "×",
+            grown["200000"].over(grown["20000"]),
+            "<= 1.12",
+            "that is an exponent of 1.05",
         ),
         Row("completion under flood / idle", "×", answers["flood"].over(answers["idle"]), "<= 2"),
         Row("completion, idle", "ms", answers["idle"], note="median of 60"),

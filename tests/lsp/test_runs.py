@@ -96,7 +96,15 @@ async def errors_in(client: Any, uri: str) -> list[dict[str, Any]]:
 def children(client: Any) -> list[psutil.Process]:
     """The processes for scripts."""
     found = psutil.Process(client.process.pid).children(recursive=True)
-    return [child for child in found if "geppetto.runs.host" in child.cmdline()]
+    return [child for child in found if "geppetto.runs.host" in command_of(child)]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty when it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 async def gone(processes: list[psutil.Process]) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.lsp.conftest import SERVER
-from tests.lsp.test_runs import ABLE, ENDLESS, ended, gone, run, says, told
+from tests.lsp.test_runs import ABLE, ENDLESS, command_of, ended, gone, run, says, told
 
 Connect = Callable[..., Awaitable[Any]]
 
@@ -74,7 +74,7 @@ async def client(connect: Connect, workspace: Path) -> AsyncIterator[Any]:
 def processes(client: Any) -> list[psutil.Process]:
     """Those for scripts."""
     found = psutil.Process(client.process.pid).children(recursive=True)
-    return [each for each in found if str(FAULTY) in each.cmdline()]
+    return [each for each in found if str(FAULTY) in command_of(each)]
 
 
 async def completes(client: Any, workspace: Path) -> bool:

@@ -123,7 +123,7 @@ class RunApp(App[EndEvent | None]):
         lines, view.output = view.output, []
         for kind, text in lines:
             output.write(Text.from_ansi(text, style=_STYLES.get(kind, "")))
-        changed, view.changed = view.changed, set()
+        changed, view.changed = view.changed, {}
         for step_id in changed:
             self._draw_step(view.steps[step_id])
         if self._shown in changed:

@@ -72,13 +72,13 @@ class RunView:
 
     Attributes:
         output: lines for the log: what kind (a console level, notice, stream) and the text; taken by who shows them.
-        changed: ids of the steps that changed since who shows them looked.
+        changed: ids of the steps that changed since who shows them looked, in the order of their changes.
     """
 
     state: str = "starting"
     steps: dict[str, StepView] = field(default_factory=dict[str, StepView])
     output: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    changed: set[str] = field(default_factory=set[str])
+    changed: dict[str, None] = field(default_factory=dict[str, None])
     end: EndEvent | None = None
 
     def take(self, event: RunEvent) -> None:
@@ -98,16 +98,16 @@ class RunView:
                 self.steps[step_id] = StepView(
                     step_id, name, place, _text(_object(started, "meta"), "engine")
                 )
-                self.changed.add(step_id)
+                self.changed[step_id] = None
             case DeltaEvent(step_id=step_id, delta=delta):
                 if (step := self.steps.get(step_id)) is not None:
                     step.pieces.append(delta)
                     step.events += 1
-                    self.changed.add(step_id)
+                    self.changed[step_id] = None
             case StepEvent(step_id=step_id, event=later):
                 if (step := self.steps.get(step_id)) is not None:
                     _follow(step, later)
-                    self.changed.add(step_id)
+                    self.changed[step_id] = None
             case EndEvent():
                 self.end = event
                 self.state = {
