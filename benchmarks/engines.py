@@ -11,8 +11,8 @@ from geppetto.events.router import EventRouter
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import create_step_object
 from geppetto.steps.run import StepRun
 from geppetto.steps.step import Step

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 from geppetto.runtime.engine import RuntimeEngine
-from geppetto.runtime.modules import Script
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 
 from benchmarks.harness import Bench, Row, Series

@@ -11,8 +11,8 @@ import pytest
 from geppetto.resources import cache_dir
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output, StreamEvent
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import Cassette, setup_standard
 
 KEY = "sk-planted-0123456789abcdef"

@@ -11,9 +11,9 @@ from geppetto.embeddings.openai import MAX_BYTES, MAX_REQUESTS, MAX_TEXTS, OpenA
 from geppetto.embeddings.provider import EmbeddingModel, EmbeddingsError, EmbeddingsProvider
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 from geppetto.settings.models import StepSettings
 from geppetto.steps.chat.clients import Clients

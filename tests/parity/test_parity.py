@@ -8,8 +8,8 @@ from typing import TypedDict, cast
 import pytest
 from geppetto.resources import typings_path
 from geppetto.runtime.engine import RuntimeEngine
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 from py_mini_racer import MiniRacer
 

@@ -10,9 +10,9 @@ import pytest
 from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import ConsoleLine, Notice, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import Cassette, setup_standard
 from geppetto.settings.find import FOLDERS_VARIABLE
 

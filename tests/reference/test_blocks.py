@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 
 BLOCKS = Path(__file__).parent / "blocks"

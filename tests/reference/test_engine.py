@@ -6,8 +6,8 @@ import pytest
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine, SetupFunction
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import (
     create_step_object,
     setup_chat_step_factory,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from geppetto.runtime.engine import RuntimeEngine, SetupFunction
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import ConsoleLine, Notice, Output, StreamEvent
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
+from geppetto.runtime.script import Script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the compiler is replaced by a shell script")
 
@@ -69,7 +69,8 @@ async def test_the_compiler_ends_with_a_process_that_is_killed(slow: Path) -> No
     program = f"""
 import asyncio, geppetto.resources
 from pathlib import Path
-from geppetto.runtime.modules import Script, load_program
+from geppetto.runtime.modules import load_program
+from geppetto.runtime.script import Script
 geppetto.resources.tsc_path = lambda: Path({str(slow.parent / "tsc")!r})
 asyncio.run(load_program(Script(Path({str(slow.parent / "main.ts")!r})), Path({str(slow.parent)!r})))
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.isolate import Isolate, IsolateLostError
-from geppetto.runtime.modules import Script
+from geppetto.runtime.script import Script
 
 from tests.runtime.conftest import RunScript
 

@@ -8,8 +8,8 @@ from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output, StreamEvent
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import (
     create_step_object,
     setup_chat_step_factory,

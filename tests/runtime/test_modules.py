@@ -84,7 +84,7 @@ async def test_modules_are_evaluated_once_and_cycles_end(run_script: RunScript, 
 
 async def test_an_unsaved_text_runs_in_place_of_its_file(tmp_path: Path) -> None:
     from geppetto.runtime.engine import RuntimeEngine
-    from geppetto.runtime.modules import Script
+    from geppetto.runtime.script import Script
 
     write(tmp_path, {"x.js": "export const x = 1", "main.js": "throw new Error('the saved text')"})
     shown: list[object] = []

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 from geppetto.settings.find import FOLDERS_VARIABLE
 

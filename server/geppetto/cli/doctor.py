@@ -92,7 +92,7 @@ _PROBE = """
 import asyncio
 from pathlib import Path
 from geppetto.runtime.engine import RuntimeEngine
-from geppetto.runtime.modules import Script
+from geppetto.runtime.script import Script
 from geppetto.runtime.output import ConsoleLine
 
 async def main():

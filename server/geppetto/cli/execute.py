@@ -16,9 +16,9 @@ from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits, effective_limits
-from geppetto.runtime.modules import ModuleError, Script, read_source, source_from_bytes
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import Notice
+from geppetto.runtime.script import ModuleError, Script, read_source, source_from_bytes
 from geppetto.runtime.setup import setup_standard
 from geppetto.steps.cassettes.use import close_cassette, open_cassette
 from geppetto.workers.choose import chosen_bus

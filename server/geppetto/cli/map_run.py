@@ -19,7 +19,7 @@ from geppetto.cli.workspace import workspace_around
 from geppetto.json_value import JsonObject
 from geppetto.runs.protocol import RunRequest
 from geppetto.runs.supervisor import RunsOptions
-from geppetto.runtime.modules import ModuleError, read_source
+from geppetto.runtime.script import ModuleError, read_source
 from geppetto.workers.choose import chosen_bus, open_runner
 from geppetto.workers.mapping.inputs import count_inputs, read_inputs
 from geppetto.workers.mapping.results import Line, Results

@@ -58,7 +58,7 @@ def list_params(script: Path) -> str:
         GeppettoError: it cannot be read, or its header cannot be understood.
     """
     from geppetto.runs.header import read_header
-    from geppetto.runtime.modules import read_source
+    from geppetto.runtime.script import read_source
 
     header = read_header(read_source(script).text)
     if not header.params:

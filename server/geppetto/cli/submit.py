@@ -18,8 +18,8 @@ from geppetto.cli.signals import on_end_signals
 from geppetto.json_value import JsonObject
 from geppetto.runs import protocol
 from geppetto.runs.handle import RunHandle
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import Notice
+from geppetto.runtime.script import Script
 from geppetto.workers.client import RemoteRunner
 
 

@@ -74,7 +74,7 @@ async def _warm_up() -> Isolate:
     """Makes ready what does not depend on the script, by running one: so nothing is imported late any more."""
     from geppetto.errors import GeppettoError
     from geppetto.runtime.engine import RuntimeEngine, new_isolate
-    from geppetto.runtime.modules import Script
+    from geppetto.runtime.script import Script
     from geppetto.runtime.setup import setup_standard
 
     import_module("geppetto.steps.chat.scripted")
@@ -123,9 +123,9 @@ async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.Str
     from geppetto.runtime.engine import RuntimeEngine
     from geppetto.runtime.errors import ScriptError
     from geppetto.runtime.limits import effective_limits
-    from geppetto.runtime.modules import Script
     from geppetto.runtime.outcome import RunOutcome
     from geppetto.runtime.output import Notice
+    from geppetto.runtime.script import Script
     from geppetto.runtime.setup import setup_standard
     from geppetto.steps.cassettes.use import close_cassette
 

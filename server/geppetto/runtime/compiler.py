@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from geppetto.runtime.modules import ModuleError, needs_compiler
+from geppetto.runtime.imports import needs_compiler
 from geppetto.runtime.parent import die_with_parent
+from geppetto.runtime.script import ModuleError
 from geppetto.runtime.source import OriginalFile
 from geppetto.runtime.sourcemap import split_inline_map
 

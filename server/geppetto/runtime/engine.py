@@ -14,10 +14,10 @@ from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.inbox import Inbox, Snippet
 from geppetto.runtime.isolate import Isolate
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import Notice, Output, OutputSink
 from geppetto.runtime.run import Run
+from geppetto.runtime.script import Script
 from geppetto.runtime.streams import StepBinding
 
 if TYPE_CHECKING:

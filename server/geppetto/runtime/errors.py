@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.runtime.modules import CompiledModule, ModuleError
+from geppetto.runtime.compiled import CompiledModule
 from geppetto.runtime.output import Place
 from geppetto.runtime.rewrite import plain_throws
+from geppetto.runtime.script import ModuleError
 from geppetto.runtime.source import OriginalFile
 
 _FRAME = re.compile(

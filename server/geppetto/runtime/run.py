@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
+from geppetto.runtime.calls import LiveCalls
+from geppetto.runtime.compiled import CompiledModule
 from geppetto.runtime.errors import ErrorLog, ScriptError, Sources, limit_error
 from geppetto.runtime.forward import Forward
 from geppetto.runtime.inbox import Inbox, Snippet, as_list
@@ -24,18 +26,18 @@ from geppetto.runtime.isolate import (
     Isolate,
     IsolateLostError,
     YieldLimitError,
-    error_message,
 )
-from geppetto.runtime.modules import CompiledModule, ModuleError, Script, load_program
+from geppetto.runtime.modules import load_program
 from geppetto.runtime.outcome import OutcomeKind, RunOutcome
 from geppetto.runtime.output import ConsoleLevel, ConsoleLine, StreamEvent
+from geppetto.runtime.script import ModuleError, Script
 from geppetto.runtime.streams import Collector, LiveStreams, StreamRequest
 from geppetto.runtime.tally import Tally
 from geppetto.runtime.timers import Timers
 from geppetto.runtime.toolbox import ScriptTools
 
 if TYPE_CHECKING:
-    from geppetto.runtime.engine import RuntimeEngine
+    from geppetto.runtime.engine import HostCall, RuntimeEngine
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +48,6 @@ _SPIN_GRACE_SECONDS = 0.1
 """The same for a script that runs no stream: it is not going to notice."""
 
 _CLOSE_SECONDS = 3.0
-
-_LEAVE_SECONDS = 1.0
-"""How long cancelled host calls may take to end, and to tell what they used."""
 
 _NEVER_SETTLES = ScriptError(
     "Error",
@@ -69,8 +68,7 @@ class Run:
         self._tools = ScriptTools(inbox.put, engine.python_tools, engine.named_tools)
         self._streams = self._new_streams()
         self._timers = Timers(inbox)
-        self._calls: dict[int, asyncio.Task[None]] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._calls = LiveCalls(inbox)
         self._ended: asyncio.Event = asyncio.Event()
         self._kind: OutcomeKind | None = None
         self._stopping: tuple[OutcomeKind, ScriptError | None] | None = None
@@ -176,14 +174,10 @@ class Run:
         """Ends whatever the script left behind."""
         self._timers.clear_all()
         self._numbers.clear()
-        for number in list(self._calls):
-            self._cancel_call(number)
         if self._stop_timer is not None:
             self._stop_timer.cancel()
         self._inbox.clear()
-        await self._streams.close()
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=_LEAVE_SECONDS)
+        await asyncio.gather(self._streams.close(), self._calls.close())
         self._streams = self._new_streams()
         self._inbox.clear()
         self._running = False
@@ -350,27 +344,12 @@ class Run:
 
     def _on_call(self, fields: list[JsonValue]) -> None:
         number, method, arguments = fields
-        key = int(cast(int, number))
-        self._calls[key] = asyncio.create_task(self._call(key, str(method), as_list(arguments)))
-
-    async def _call(self, number: int, method: str, arguments: list[JsonValue]) -> None:
-        try:
-            self._check_going_on()
-            reply: list[JsonValue] = ["ok", number, await self._engine.calls[method](arguments)]
-        except Exception as error:  # becomes the rejection of a promise
-            reply = ["err", number, error_message(error)]
-        self._calls.pop(number, None)
-        self._inbox.put(json.dumps(reply))
+        self._calls.start(
+            int(cast(int, number)), lambda: self._answer(self._engine.calls[str(method)], as_list(arguments))
+        )
 
     def _on_cancel_call(self, fields: list[JsonValue]) -> None:
-        self._cancel_call(int(cast(int, fields[0])))
-
-    def _cancel_call(self, number: int) -> None:
-        call = self._calls.pop(number, None)
-        if call is not None:
-            self._leaving.add(call)
-            call.add_done_callback(self._leaving.discard)
-            call.cancel()
+        self._calls.cancel(int(cast(int, fields[0])))
 
     def _on_timer(self, fields: list[JsonValue]) -> None:
         number, delay, *keeps_alive = fields
@@ -461,13 +440,13 @@ class Run:
         handler = self._engine.calls.get(method)
         if handler is None:
             raise GeppettoError(f"There is nothing in this engine that answers '{method}'")
-        self._check_going_on()
-        return await handler(arguments)
+        return await self._answer(handler, arguments)
 
-    def _check_going_on(self) -> None:
+    async def _answer(self, handler: HostCall, arguments: list[JsonValue]) -> JsonValue:
         """Refuses what a script asks for after it was stopped: a limit on money would not hold."""
         if self._stopping is not None:
             raise GeppettoError("The run was stopped")
+        return await handler(arguments)
 
     async def _run_step(self, arguments: list[JsonValue]) -> JsonValue:
         name, value, options, step_id = arguments[:4]

@@ -22,7 +22,7 @@ from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, RunEvent,
 from geppetto.runs.recorder import Recorder
 from geppetto.runs.store import RecordStore
 from geppetto.runtime.errors import ScriptError, code_frame
-from geppetto.runtime.modules import ModuleError
+from geppetto.runtime.script import ModuleError
 from geppetto.workers.following import Following
 from geppetto.workers.parcel import pack
 from geppetto.workers.wire import QUEUE, Answer, Report

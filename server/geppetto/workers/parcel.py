@@ -13,7 +13,8 @@ from typing import Self
 
 from geppetto.errors import GeppettoError
 from geppetto.runs.protocol import RunRequest
-from geppetto.runtime.modules import Script, load_program, read_source
+from geppetto.runtime.modules import load_program
+from geppetto.runtime.script import Script, read_source
 from geppetto.workers.wire import Job
 
 _FILE_NAME = re.compile(

@@ -18,7 +18,7 @@ from geppetto.runs.header import read_header
 from geppetto.runs.params import Header, bind
 from geppetto.runs.part import only
 from geppetto.runs.protocol import RunRequest
-from geppetto.runtime.modules import read_source
+from geppetto.runtime.script import read_source
 
 _ODD = re.compile(r"[^\w.-]+")
 
