@@ -10,21 +10,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browser import chromium
 from tests.vscode.editor import IN_THE_PAGE, PATIENCE, Editor
 from tests.vscode.workbench import INSTALLED, ROOT, Workbench, packaged
 
 SCREENSHOTS = ROOT / ".cache" / "vscode" / "screenshots"
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +51,8 @@ def leave_behind_an_interrupted_installation(workbench: Workbench, vsix: Path) -
 
 @pytest.fixture(scope="module")
 def browser(workbench: Workbench) -> Generator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

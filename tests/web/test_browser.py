@@ -1,30 +1,19 @@
 """The page in a real browser."""
 
 import re
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import chromium
 from tests.web.conftest import PATIENCE, Server
-
-pytest.importorskip("playwright", reason="needs playwright")
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 pytestmark = pytest.mark.e2e
 
 AXE = Path(__file__).parents[2] / "server" / "web-assets" / "node_modules" / "axe-core" / "axe.min.js"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 expect.set_options(timeout=PATIENCE * 1000)
 
 ANSWERS = ".turn.assistant"
@@ -33,13 +22,8 @@ DONE = f"{ANSWERS}[data-status=done]"
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
