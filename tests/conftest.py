@@ -1,9 +1,15 @@
 """What holds for every test."""
 
 import os
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
+from uuid import uuid4
 
+import psutil
 import pytest
+
+RUN = "TESTS_RUN"
+"""A variable that every process started by the tests inherits, however it was started."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -18,3 +24,30 @@ def pytest_runtest_makereport(
             f"{item.nodeid} was skipped, and CI must run it: {call.excinfo and call.excinfo.value}"
         )
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """No process that a test has started outlives the tests."""
+    os.environ[RUN] = run = uuid4().hex
+    yield
+    deadline = time.monotonic() + 30
+    while (left := started_by(run)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in left:
+        process.kill()
+    assert not left, "the tests left running:\n" + "\n".join(left.values())
+
+
+def started_by(run: str) -> dict[psutil.Process, str]:
+    """The processes of a run of the tests that still live, with the test that started each and its command."""
+    found: dict[psutil.Process, str] = {}
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            if environment.get(RUN) == run and process.status() != psutil.STATUS_ZOMBIE:
+                test = environment.get("PYTEST_CURRENT_TEST", "")
+                found[process] = f"{process.pid} {' '.join(process.cmdline())} of {test}"
+        except psutil.Error:
+            continue  # it has just ended, or is somebody else's
+    return found

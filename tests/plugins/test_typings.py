@@ -144,7 +144,7 @@ HOSTILE = {
         "",
     ),
     "leaves a process": (
-        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])",
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', __file__])",
         "",
     ),
     "ends the process": (
@@ -184,7 +184,7 @@ def _left_behind(folder: Path) -> list[str]:
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if state != "Z" and (str(folder) in command or "time.sleep(600)" in command):
+        if state != "Z" and str(folder) in command:
             found.append(command)
     return found
 
