@@ -62,7 +62,7 @@ def format_yaml(event: Event, *, metadata: bool = False) -> str:
     """One YAML document, starting with `---`."""
     import yaml  # not needed by anyone who prints text
 
-    return yaml.dump(
+    return yaml.dump(  # pyright: ignore[reportUnknownMemberType]  # the type of width, in some stubs
         json.loads(format_json(event, metadata=metadata)),
         Dumper=_block_dumper(),
         explicit_start=True,
