@@ -1,7 +1,9 @@
 """How everything is measured: warmed up, in turns, and told with its spread."""
 
+import math
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,26 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
 GEPPETTO = str(Path(sys.executable).with_name("geppetto"))
+
+
+class MissingPeer(Exception):
+    """What a question measures against is not here; the message says what to install."""
+
+
+def need(program: str, how: str) -> str:
+    """Where a program is.
+
+    Args:
+        how: what to install, for people.
+
+    Raises:
+        MissingPeer: it is not on PATH.
+    """
+    found = shutil.which(program)
+    if found is None:
+        raise MissingPeer(f"{program} was not found; install {how}")
+    return found
+
 
 _bytecode = tempfile.TemporaryDirectory()
 
@@ -47,6 +69,12 @@ class Series:
     def over(self, other: "Series") -> "Series":
         """The ratios round by round: what disturbs a round disturbs both sides of it."""
         return Series(tuple(mine / theirs for mine, theirs in zip(self.values, other.values, strict=True)))
+
+
+def exponent(sizes: tuple[int, int], smaller: Series, larger: Series) -> Series:
+    """The power of the size that a cost grows with, from one size to another: 1 is in proportion, 2 quadratic."""
+    steps = math.log(sizes[1] / sizes[0])
+    return Series(tuple(math.log(ratio) / steps for ratio in larger.over(smaller).values))
 
 
 @dataclass(frozen=True)
@@ -105,7 +133,7 @@ class Bench:
         return {name: Series(tuple(values)) for name, values in measured.items()}
 
     def peer(self, name: str, *command: str) -> None:
-        """Notes the version of a program measured against."""
+        """Notes the version of a program measured against, which is the first line that the command prints."""
         said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         self.versions[name] = said.stdout.strip().splitlines()[0]
 

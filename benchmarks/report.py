@@ -5,6 +5,7 @@ import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks import questions
 from benchmarks.harness import REPOSITORY, Row
 
 HISTORY = REPOSITORY / "benchmarks" / "history.jsonl"
@@ -12,9 +13,9 @@ RESULTS = REPOSITORY / "benchmarks" / "RESULTS.md"
 
 
 def record(
-    question: str, title: str, rows: list[Row], versions: dict[str, str], on: dict[str, Any]
+    question: str, title: str, rows: list[Row], versions: dict[str, str], on: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """One entry of the history."""
+    """One entry of the history; `seconds` is what it took to measure."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10
     )
@@ -25,19 +26,20 @@ def record(
         "commit": commit.stdout.strip(),
         "machine": on,
         "versions": versions,
+        "seconds": round(seconds),
         "rows": [row.as_json() for row in rows],
     }
 
 
 def save(entry: dict[str, Any]) -> None:
-    """Adds to the history and writes the table anew, with the latest answer to each question."""
+    """Adds to the history and writes the table anew, with the latest answer to each question that is still asked."""
     with HISTORY.open("a", encoding="utf-8") as history:
         history.write(json.dumps(entry) + "\n")
     latest: dict[str, dict[str, Any]] = {}
     for line in HISTORY.read_text("utf-8").splitlines():
         earlier = json.loads(line)
         latest[earlier["question"]] = earlier
-    RESULTS.write_text(_document([latest[name] for name in sorted(latest)]), "utf-8")
+    RESULTS.write_text(_document([latest[name] for name in questions.names() if name in latest]), "utf-8")
 
 
 def show(entry: dict[str, Any]) -> str:
@@ -50,6 +52,8 @@ def show(entry: dict[str, Any]) -> str:
         lines.append(
             f"  {row['name']:<44} {_number(row['median']):>10} {row['unit']:<9}{_spread(row)}{target}{note}"
         )
+    versions = "".join(f", {name} {version}" for name, version in entry["versions"].items())
+    lines.append(f"  ({entry['seconds']} s{versions})")
     return "\n".join(lines)
 
 
@@ -57,16 +61,18 @@ def _document(entries: list[dict[str, Any]]) -> str:
     parts = [
         "# Results",
         "Written by `make bench`; see [performance.md](../docs/performance.md) for what is measured and why. "
-        "Medians, with the least and the most in brackets; absolute figures belong to the machine named, ratios travel.",
+        "Medians, with the least and the most in brackets; absolute figures belong to the machine named, ratios travel. "
+        "The command above a table measures every row of it again.",
     ]
     for entry in entries:
         on = entry["machine"]
         versions = "".join(f", {name} {version}" for name, version in entry["versions"].items())
+        took = f", {entry['seconds']} s" if "seconds" in entry else ""
         load = "" if on["load"] is None else f", load {on['load']} at the start"
         parts.append(
             f"## {entry['title']}\n\n"
             f"`make bench ONLY={entry['question']}` · {entry['date']} UTC · {entry['commit']} · {on['processor']}, "
-            f"{on['cores']} cores, {on['system']}{load}; Python {on['python']}{versions}"
+            f"{on['cores']} cores, {on['system']}{load}{took}; Python {on['python']}{versions}"
         )
         table = ["| measure | median | spread | target | |", "|---|---:|---|---|---|"]
         for row in entry["rows"]:

@@ -1,4 +1,11 @@
-"""One module a question.
+"""One module a question: a `TITLE`, and `measure(bench) -> list[Row]`.
 
-Each has a `TITLE` (the question), and `measure(bench) -> list[Row]`. Its name is what `make bench ONLY=` takes.
+Raises `MissingPeer` where a peer is needed that is not on the machine.
 """
+
+import pkgutil
+
+
+def names() -> list[str]:
+    """All questions there are."""
+    return [found.name for found in pkgutil.iter_modules(__path__)]

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import peers
-from benchmarks.harness import GEPPETTO, Bench, Row, run_program
+from benchmarks.harness import GEPPETTO, Bench, Row, need, run_program
 
 TITLE = "How long does `geppetto run` take with a hello script, against node and deno on the same file?"
 
@@ -26,8 +26,11 @@ export const greet = (name: string, tone: number): string => `Hello, ${name}${en
 
 
 def measure(bench: Bench) -> list[Row]:
-    bench.peer("node", "node", "--version")
+    node = need("node", "Node.js, from nodejs.org or your system's packages")
+    tsx = str(peers.bin_folder().parent / "tsx" / "dist" / "cli.mjs")
+    bench.peer("node", node, "--version")
     bench.peer("deno", peers.deno(), "--version")
+    bench.peer("tsx", node, tsx, "--version")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "hello.js"
         script.write_text('console.log("Hello, world");\n')
@@ -35,12 +38,13 @@ def measure(bench: Bench) -> list[Row]:
             (Path(folder) / name).write_text(text)
         typed = str(Path(folder) / "main.ts")
         commands = {
-            "node": ["node", str(script)],
+            "node": [node, str(script)],
             "deno": [peers.deno(), "run", str(script)],
             "geppetto": [GEPPETTO, "run", str(script)],
             "version": [GEPPETTO, "--version"],
             "geppetto, TypeScript": [GEPPETTO, "run", typed],
             "deno, TypeScript": [peers.deno(), "run", typed],
+            "node, TypeScript": [node, tsx, typed],
             "python": [sys.executable, "-c", "import asyncio"],
         }
         times = bench.take_turns(
@@ -48,7 +52,7 @@ def measure(bench: Bench) -> list[Row]:
                 name: lambda command=command: run_program(command, cwd=Path(folder)).seconds * 1000
                 for name, command in commands.items()
             },
-            rounds=bench.rounds * 4,
+            rounds=bench.rounds * 3,
         )
     return [
         Row("geppetto run / node", "×", times["geppetto"].over(times["node"]), "<= 3"),
@@ -61,6 +65,12 @@ def measure(bench: Bench) -> list[Row]:
             "×",
             times["geppetto, TypeScript"].over(times["deno, TypeScript"]),
             note="both with their caches warm; neither checks types",
+        ),
+        Row(
+            "TypeScript with imports: geppetto run / node",
+            "×",
+            times["geppetto, TypeScript"].over(times["node, TypeScript"]),
+            note="node with tsx, since not every node takes TypeScript",
         ),
         Row("TypeScript with imports: geppetto run", "ms", times["geppetto, TypeScript"]),
         Row("geppetto --version", "ms", times["version"], "<= 300"),

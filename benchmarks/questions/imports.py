@@ -9,11 +9,15 @@ TITLE = "How long does each entry point import, and what weighs most?"
 
 ENTRY_POINTS = {
     "geppetto.cli.main": "the command",
-    "geppetto.cli.execute": "the script's process",
+    "geppetto.cli.execute": "the process of a script that `geppetto run` runs",
     "geppetto.cli.app": "the command's options",
     "geppetto.runtime.engine": "the engine as a library",
-    "geppetto.lsp.server": "the language server as a library",
     "geppetto.steps.run": "what the first started step needs",
+    "geppetto.runs.host": "a process that waits for a run",
+    "geppetto.lsp.server": "the language server",
+    "geppetto.workers.worker": "a worker",
+    "geppetto.web.app": "the web chat",
+    "geppetto.tui.chat_app": "the terminal chat",
 }
 
 
@@ -25,7 +29,7 @@ def measure(bench: Bench) -> list[Row]:
         measured[name].append(modules)
         return sum(own for own, _ in modules.values())
 
-    totals = bench.take_turns({name: lambda name=name: run(name) for name in ENTRY_POINTS})
+    totals = bench.take_turns({name: lambda name=name: run(name) for name in ENTRY_POINTS}, rounds=3)
     rows: list[Row] = []
     for name, what in ENTRY_POINTS.items():
         own = {

@@ -5,23 +5,28 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from geppetto.resources import tsc_path, tsc_version, typings_path
 
 from benchmarks import peers
 from benchmarks.harness import GEPPETTO, Bench, Row, Series
 from benchmarks.language_client import LanguageClient
+from benchmarks.questions.runs import is_of_runs
 
 TITLE = "How fast does the language server answer, against TypeScript 7 bare, typescript-language-server and deno?"
 
-EDITS = 30
+EDITS, FEWEST, ENOUGH_SECONDS = 30, 6, 2.0
+"""Of each kind in a session; fewer of what takes long."""
 ROUNDS = 3
 OPEN_SCRIPTS = (1, 20, 200)
 LINES = (20, 200, 2000)
+NO_MORE = "<= 1.1"
+"""No more, by as much as two medians of the same thing differ."""
 
 TSCONFIG = """{
   "compilerOptions": {
@@ -93,52 +98,75 @@ CONTENDERS = {
 }
 
 
+Taken = TypeVar("Taken")
+
+
 @dataclass
 class Session:
-    """What one session measured, in ms and MB."""
+    """What one session measured, in ms and MB; memory without the processes that wait for runs, and with them."""
 
     first_completion: float
     completion: list[float]
     diagnostics: list[float]
     hover: list[float]
     memory: float
+    with_runs: float
 
 
-def run_session(
-    contender: Contender, lines: int, scripts: int = 1, *, completion_only: bool = False
-) -> Session:
+@contextmanager
+def _editor(
+    contender: Contender, text: str, scripts: int = 1
+) -> Generator[tuple[LanguageClient, list[Path]]]:
+    """An editor whose first script is open and whose server answers, in a folder with more scripts of that text."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     client = None
     try:
-        for name, text in contender.project.items():
-            (folder / name).write_text(text)
+        for name, content in contender.project.items():
+            (folder / name).write_text(content)
         if contender.project:
             shutil.copy(typings_path(), folder / "geppetto.d.ts")
-        text = script(lines)
         paths = [folder / f"script{n}.geppetto.js" for n in range(scripts)]
         for path in paths:
             path.write_text(text)
         client = LanguageClient(contender.command(), folder, options=contender.options)
-        path = paths[0]
-        client.open(path, text)
-        while not _offers(client, path):
+        client.open(paths[0], text)
+        while not _offers(client, paths[0]):
             pass
-        first = (time.perf_counter() - client.started) * 1000
-        for other in paths[1:]:
-            client.open(other, text)
-        hover, diagnostics = [], []
-        if not completion_only:
-            hover = [_timed(lambda: _hover(client, path)) for _ in range(EDITS)]
-            diagnostics = [_diagnose(client, path, wrong=n % 2 == 0) for n in range(EDITS)]
-        else:
-            assert _offers(client, paths[-1])
-        completion = [_type_and_complete(client, path, n) for n in range(EDITS)]
-        memory = sum(process.memory_info().rss for process in client.processes()) / 1e6
-        return Session(first, completion, diagnostics, hover, memory)
+        yield client, paths
     finally:
         if client is not None:
             client.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_session(contender: Contender, lines: int) -> Session:
+    with _editor(contender, script(lines)) as (client, [path]):
+        first = (time.perf_counter() - client.started) * 1000
+        hover = _several(lambda n: _hover(client, path))
+        diagnostics = _several(lambda n: _diagnose(client, path, wrong=n % 2 == 0))
+        completion = _several(lambda n: _type_and_complete(client, path, n))
+        everything = sum(process.memory_info().rss for process in client.processes()) / 1e6
+        runs = sum(process.memory_info().rss for process in client.processes() if is_of_runs(process)) / 1e6
+        return Session(first, completion, diagnostics, hover, everything - runs, everything)
+
+
+def run_with_open_scripts(contender: Contender) -> dict[int, tuple[float, float]]:
+    """Edit → completion and edit → diagnostics in ms, by how many scripts are open: one session, ever more of them."""
+    text = script(200)
+    figures: dict[int, tuple[float, float]] = {}
+    with _editor(contender, text, max(OPEN_SCRIPTS)) as (client, paths):
+        opened = 1
+        for scripts in OPEN_SCRIPTS:
+            for path in paths[opened:scripts]:
+                client.open(path, text)
+            opened = scripts
+            assert _offers(client, paths[scripts - 1])
+            _diagnose(client, paths[0], wrong=True)  # they are all looked at once, and that is no edit's cost
+            _diagnose(client, paths[0], wrong=False)
+            completion = _several(lambda n: _type_and_complete(client, paths[0], n))
+            diagnostics = _several(lambda n: _diagnose(client, paths[0], wrong=n % 2 == 0))
+            figures[scripts] = statistics.median(completion), statistics.median(diagnostics)
+    return figures
 
 
 def _position(path: Path, line: int, character: int) -> dict[str, Any]:
@@ -152,21 +180,22 @@ def _offers(client: LanguageClient, path: Path, character: int = COMPLETION_AT) 
     return any(item["label"].startswith("AddMessage") for item in items)
 
 
-def _timed(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return (time.perf_counter() - started) * 1000
+def _several(action: Callable[[int], None]) -> list[float]:
+    """What the action takes in ms, done with 0, 1, 2 …; even times often, since an edit is taken back by the next."""
+    times: list[float] = []
+    until = time.monotonic() + ENOUGH_SECONDS
+    while len(times) < EDITS and (len(times) < FEWEST or len(times) % 2 or time.monotonic() < until):
+        started = time.perf_counter()
+        action(len(times))
+        times.append((time.perf_counter() - started) * 1000)
+    return times
 
 
-def _type_and_complete(client: LanguageClient, path: Path, n: int) -> float:
+def _type_and_complete(client: LanguageClient, path: Path, n: int) -> None:
     """Types a letter after the dot (or takes it away), then completes."""
-
-    def act() -> None:
-        typed = n % 2 == 0
-        client.edit(path, COMPLETION_LINE, COMPLETION_AT, COMPLETION_AT + (not typed), "A" if typed else "")
-        assert _offers(client, path, COMPLETION_AT + typed)
-
-    return _timed(act)
+    typed = n % 2 == 0
+    client.edit(path, COMPLETION_LINE, COMPLETION_AT, COMPLETION_AT + (not typed), "A" if typed else "")
+    assert _offers(client, path, COMPLETION_AT + typed)
 
 
 def _hover(client: LanguageClient, path: Path) -> None:
@@ -174,28 +203,25 @@ def _hover(client: LanguageClient, path: Path) -> None:
     assert "AddMessage" in str(answer)
 
 
-def _diagnose(client: LanguageClient, path: Path, *, wrong: bool) -> float:
+def _diagnose(client: LanguageClient, path: Path, *, wrong: bool) -> None:
     """Makes a role wrong (or right again), then waits until the server says so."""
 
     def shows(items: list[dict[str, Any]]) -> bool:
         return wrong == any(item["range"]["start"]["line"] == DIAGNOSTICS_LINE for item in items)
 
-    def act() -> None:
-        version = client.edit(path, DIAGNOSTICS_LINE, ROLE_AT + 3, ROLE_AT + 3 + wrong, "" if wrong else "r")
-        if client.pulls:
-            answer = client.ask("textDocument/diagnostic", {"textDocument": {"uri": path.as_uri()}})
-            assert shows(answer["items"])
-        else:
-            client.wait_for(
-                "textDocument/publishDiagnostics",
-                lambda told: (
-                    told["uri"] == path.as_uri()
-                    and told.get("version", version) == version
-                    and shows(told["diagnostics"])
-                ),
-            )
-
-    return _timed(act)
+    version = client.edit(path, DIAGNOSTICS_LINE, ROLE_AT + 3, ROLE_AT + 3 + wrong, "" if wrong else "r")
+    if client.pulls:
+        answer = client.ask("textDocument/diagnostic", {"textDocument": {"uri": path.as_uri()}})
+        assert shows(answer["items"])
+    else:
+        client.wait_for(
+            "textDocument/publishDiagnostics",
+            lambda told: (
+                told["uri"] == path.as_uri()
+                and told.get("version", version) == version
+                and shows(told["diagnostics"])
+            ),
+        )
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -206,19 +232,15 @@ def measure(bench: Bench) -> list[Row]:
     bench.peer("deno", peers.deno(), "--version")
     rows: list[Row] = []
     for lines in LINES:
-        sessions = _sessions(ROUNDS, CONTENDERS, lambda contender, lines=lines: run_session(contender, lines))
-        rows += _compare(lines, sessions)
-    rows += _open_scripts()
-    return rows
+        rows += _compare(lines, _sessions(lambda contender, lines=lines: run_session(contender, lines)))
+    return rows + _open_scripts()
 
 
-def _sessions(
-    rounds: int, contenders: dict[str, Contender], run: Callable[[Contender], Session]
-) -> dict[str, list[Session]]:
-    """Sessions in turns, one not counted first."""
-    taken: dict[str, list[Session]] = {name: [] for name in contenders}
-    for turn in range(rounds + 1):
-        for name, contender in contenders.items():
+def _sessions(run: Callable[[Contender], Taken]) -> dict[str, list[Taken]]:
+    """What sessions measure, contender after contender; the first of each is not counted."""
+    taken: dict[str, list[Taken]] = {name: [] for name in CONTENDERS}
+    for turn in range(ROUNDS + 1):
+        for name, contender in CONTENDERS.items():
             session = run(contender)
             if turn:
                 taken[name].append(session)
@@ -257,11 +279,12 @@ def _compare(lines: int, sessions: dict[str, list[Session]]) -> list[Row]:
         ),
         ("hover p50", "ms", lambda session: p50(session.hover), {}),
         (
-            "memory, children included",
+            "memory of the server and what is behind it",
             "MB",
             lambda session: session.memory,
             {"typescript-language-server": "<= 0.4", "deno": "<= 0.5"},
         ),
+        ("memory, with what waits for runs", "MB", lambda session: session.with_runs, {}),
     ]
     rows: list[Row] = []
     for what, unit, figure, targets in figures:
@@ -284,28 +307,21 @@ def _compare(lines: int, sessions: dict[str, list[Session]]) -> list[Row]:
 
 def _open_scripts() -> list[Row]:
     """What an edit costs with more scripts open, of 200 lines each; each contender against itself with one."""
-    contenders = {name: CONTENDERS[name] for name in ("geppetto", "TypeScript 7", "deno")}
     rows: list[Row] = []
-    alone: dict[str, Series] = {}
-    for scripts in OPEN_SCRIPTS:
-        sessions = _sessions(
-            ROUNDS,
-            contenders,
-            lambda contender, scripts=scripts: run_session(contender, 200, scripts, completion_only=True),
-        )
-        for name, taken in sessions.items():
-            series = Series(tuple(statistics.median(session.completion) for session in taken))
-            if scripts == 1:
-                alone[name] = series
-                continue
-            target = "<= 1.2" if name == "geppetto" and scripts == 200 else ""
-            rows.append(
-                Row(
-                    f"{scripts} scripts open: edit → completion p50 / with one, {name}",
-                    "×",
-                    series.over(alone[name]),
-                    target,
-                    f"{series.median:.3g} ms",
+    for name, sessions in _sessions(run_with_open_scripts).items():
+        for which, what in enumerate(("edit → completion p50", "edit → diagnostics p50")):
+            by_count = {
+                scripts: Series(tuple(session[scripts][which] for session in sessions))
+                for scripts in OPEN_SCRIPTS
+            }
+            for scripts in OPEN_SCRIPTS[1:]:
+                rows.append(
+                    Row(
+                        f"{scripts} scripts open: {what} / with one, {name}",
+                        "×",
+                        by_count[scripts].over(by_count[1]),
+                        NO_MORE if name == "geppetto" else "",
+                        f"{by_count[scripts].median:.3g} and {by_count[1].median:.3g} ms",
+                    )
                 )
-            )
     return rows

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ from geppetto.workers.mapping.inputs import read_inputs
 from geppetto.workers.mapping.results import Results
 from geppetto.workers.mapping.run import Mapping, run_mapping
 
-from benchmarks.harness import GEPPETTO, Bench, Row, Series, environment
+from benchmarks.harness import GEPPETTO, Bench, Row, Series, environment, need
 from tests.events.brokers import NatsServer, serving
 
 TITLE = "How many runs a second does a map do, here and on workers?"
@@ -34,8 +33,7 @@ WAITING = "await new Promise((done) => setTimeout(done, 1000)); console.log(para
 
 
 def measure(bench: Bench) -> list[Row]:
-    if shutil.which("nats-server") is None:
-        raise RuntimeError("nats-server is not installed: apt-get install nats-server")
+    need("nats-server", "it: apt-get install nats-server")
     cost: list[float] = []
 
     def here() -> float:

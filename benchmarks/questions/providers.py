@@ -1,12 +1,8 @@
 """Answers of a model service, as the vendor's SDK iterates over them and as our step publishes them."""
 
 import asyncio
-import json
-import multiprocessing
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 from geppetto.events.message import Message
 from geppetto.events.publisher import PublisherManager
@@ -21,16 +17,16 @@ from openai import AsyncOpenAI, AsyncStream
 from openai import __version__ as openai_version
 
 from benchmarks.harness import Bench, Row
+from benchmarks.model_service import EVENTS, FAST, model_service
 
 TITLE = "What does an event of the OpenAI step cost over the vendor's own iteration?"
 
-EVENTS = 10_000
 TARGET = "<= 1.25"
 
 
 def measure(bench: Bench) -> list[Row]:
     bench.versions["openai"] = openai_version
-    with _service() as address:
+    with model_service() as address:
 
         def cost(ask: Callable[[str], Awaitable[int]]) -> float:
             """Microseconds of processor time an event. The service is another process, and does not count."""
@@ -63,7 +59,7 @@ async def _within(asked: Awaitable[int]) -> int:
 async def _by_sdk(address: str) -> int:
     async with AsyncOpenAI(api_key="none", base_url=address) as client:
         stream = await client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "Hi"}], stream=True
+            model=FAST, messages=[{"role": "user", "content": "Hi"}], stream=True
         )
         seen = 0
         async for chunk in stream:
@@ -73,7 +69,7 @@ async def _by_sdk(address: str) -> int:
 
 
 async def _by_sdk_without_models(address: str) -> int:
-    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    body = {"model": FAST, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
     async with AsyncOpenAI(api_key="none", base_url=address) as client:
         stream = await client.post(
             "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
@@ -94,7 +90,7 @@ async def _by_step(address: str) -> int:
         seen += 1
 
     clients = Clients()
-    step = OpenAIStep(ChatParameters(model="m"), Service(address), clients=clients)
+    step = OpenAIStep(ChatParameters(model=FAST), Service(address), clients=clients)
     async with EventRouter() as router:
         publisher = PublisherManager()
         context = StepContext(publisher=publisher)
@@ -103,57 +99,3 @@ async def _by_step(address: str) -> int:
         await step.start(context, "Hi").result()
     await clients.aclose()
     return seen - len(("start", "final"))
-
-
-@contextmanager
-def _service() -> Iterator[str]:
-    """A service in a process of its own, which sends its answer as fast as it is read."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(listener,), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    finally:
-        process.kill()
-        process.join()
-        listener.close()
-
-
-def _serve(listener: socket.socket) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-    answer = head + b"".join(_answer())
-    while True:
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as request:
-            length = 0
-            while (line := request.readline().strip()) != b"":
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-            request.read(length)
-            try:
-                connection.sendall(answer)
-            except ConnectionError:
-                continue  # whoever asked has gone
-
-
-def _answer() -> Iterator[bytes]:
-    """As OpenAI streams it, down to the fields that nobody reads."""
-
-    def chunk(delta: dict[str, str], finish: str | None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        body = {
-            "id": "chatcmpl-9xKQd2y1VQbnOZp6Yy8aJ0h3sTf5L",
-            "object": "chat.completion.chunk",
-            "created": 1_760_000_000,
-            "model": "m",
-            "service_tier": "default",
-            "system_fingerprint": "fp_3a5770e1b4",
-            "choices": [choice],
-        }
-        return b"data: " + json.dumps(body).encode() + b"\n\n"
-
-    for number in range(EVENTS):
-        yield chunk({"content": f"token{number} "}, None)
-    yield chunk({}, "stop")
-    yield b"data: [DONE]\n\n"

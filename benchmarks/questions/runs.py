@@ -66,7 +66,7 @@ class Editor(LanguageClient):
         """The process that waits for the next run, when it has made itself ready and rests."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            hosts = [each for each in self.processes() if _is_host(each)]
+            hosts = [each for each in self.processes() if is_of_runs(each)]
             if len(hosts) == 1:
                 before = _seconds_used(hosts[0])
                 time.sleep(0.7)
@@ -76,7 +76,8 @@ class Editor(LanguageClient):
         raise TimeoutError("no process became ready")
 
 
-def _is_host(process: psutil.Process) -> bool:
+def is_of_runs(process: psutil.Process) -> bool:
+    """Whether the process is one that runs scripts, or waits to."""
     try:
         return "geppetto.runs.host" in process.cmdline()
     except psutil.Error:
@@ -92,8 +93,10 @@ def _seconds_used(process: psutil.Process) -> float:
 
 
 @contextmanager
-def editor() -> Generator[Editor]:
+def editor(settings: str = "") -> Generator[Editor]:
+    """An editor with an open script, in a workspace with these settings."""
     folder = Path(tempfile.mkdtemp(prefix="bench-runs-"))
+    (folder / "geppetto.toml").write_text(settings)
     os.environ["GEPPETTO_STATE_DIR"] = str(folder / "state")
     client = Editor([GEPPETTO, "lsp"], folder)
     try:

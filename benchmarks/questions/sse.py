@@ -43,8 +43,8 @@ def measure(bench: Bench) -> list[Row]:
 
     rates = bench.take_turns(
         {
-            "one": lambda: asyncio.run(_rate(1)),
-            "many": lambda: asyncio.run(_rate(READERS)),
+            "one": lambda: EVENTS / asyncio.run(time_of_answer(EVENTS)),
+            "many": lambda: EVENTS / asyncio.run(time_of_answer(EVENTS, READERS)),
             "paced": paced,
         },
         rounds=3,
@@ -78,18 +78,19 @@ class _Talk(ChatStep):
         return []
 
 
-async def _rate(readers: int) -> float:
+async def time_of_answer(events: int, readers: int = 1) -> float:
+    """Seconds from the first event of a step until all readers have the whole answer."""
     said: list[float] = []
-    async with _serving(lambda: _Talk(EVENTS, 0, said)) as (port, chat):
+    async with serving(lambda: _Talk(events, 0, said)) as (port, chat):
         ready, reading = asyncio.Semaphore(0), []
         for _ in range(readers):
-            reading.append(asyncio.create_task(_read(port, chat.id, ready, lambda data: None)))
+            reading.append(asyncio.create_task(read_answer(port, chat.id, ready, lambda data: None)))
         for _ in range(readers):
             await ready.acquire()
         await chat.ask("Talk", "")
         async with asyncio.timeout(50):
             await asyncio.gather(*reading)
-        return EVENTS / (time.perf_counter() - said[0])
+        return time.perf_counter() - said[0]
 
 
 async def _latencies() -> list[float]:
@@ -106,9 +107,9 @@ async def _latencies() -> list[float]:
                     break
                 seen[each] = now
 
-    async with _serving(lambda: _Talk(PACED, PAUSE, said)) as (port, chat):
+    async with serving(lambda: _Talk(PACED, PAUSE, said)) as (port, chat):
         ready = asyncio.Semaphore(0)
-        reading = asyncio.create_task(_read(port, chat.id, ready, look))
+        reading = asyncio.create_task(read_answer(port, chat.id, ready, look))
         await ready.acquire()
         await chat.ask("Talk", "")
         async with asyncio.timeout(50):
@@ -118,7 +119,7 @@ async def _latencies() -> list[float]:
     return [seen[number] - said[number] for number in range(PACED)]
 
 
-async def _read(port: int, chat: str, ready: asyncio.Semaphore, look: Callable[[str], None]) -> None:
+async def read_answer(port: int, chat: str, ready: asyncio.Semaphore, look: Callable[[str], None]) -> None:
     """Reads a conversation's events until an answer ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET /events?client_id={chat}.bench HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -137,7 +138,7 @@ async def _read(port: int, chat: str, ready: asyncio.Semaphore, look: Callable[[
 
 
 @asynccontextmanager
-async def _serving(step: Callable[[], ChatStep]) -> AsyncGenerator[tuple[int, Chat]]:
+async def serving(step: Callable[[], ChatStep]) -> AsyncGenerator[tuple[int, Chat]]:
     async def make(profile: str) -> ChatStep:
         return step()
 

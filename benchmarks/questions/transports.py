@@ -1,7 +1,6 @@
 """Messages over each bus, beside what its client library does by itself. Needs nats-server and redis-server."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +10,7 @@ from geppetto.events.transports import Transport
 from geppetto.events.transports.connect import connect
 from geppetto.events.wire import queue_topic, step_topic
 
-from benchmarks.harness import Bench, Row
+from benchmarks.harness import Bench, Row, need
 from tests.events.brokers import NatsServer, RedisServer, Server, serving
 
 TITLE = "How many messages a second does each bus carry, beside the bare client library?"
@@ -35,8 +34,7 @@ class Redis(RedisServer):
 
 def measure(bench: Bench) -> list[Row]:
     for program in ("nats-server", "redis-server"):
-        if shutil.which(program) is None:
-            raise RuntimeError(f"{program} is not installed: apt-get install {program}")
+        need(program, f"it: apt-get install {program}")
     rounds = min(bench.rounds, 3)
     rows = [
         Row(
