@@ -7,6 +7,7 @@ from geppetto.events import models as m
 from geppetto.events.codec import (
     EncodedEvent,
     EventDecodeError,
+    StreamDecoder,
     StreamEncoder,
     decode,
     encode,
@@ -186,3 +187,41 @@ PARTIAL = encode(m.PartialEvent(meta=META, step=STEP, delta="x"))
 def test_what_is_not_an_event_is_refused_with_its_place(payload: bytes, complaint: str) -> None:
     with pytest.raises(EventDecodeError, match=complaint):
         decode(payload)
+
+
+OTHER = encode(m.PartialEvent(meta=META, step=STEP.model_copy(update={"step_id": "that"}), delta="y"))
+STREAMED = [
+    PARTIAL,
+    OTHER,
+    encode(m.StartEvent(meta=META, step=STEP)),
+    encode(m.PartialEvent(meta=META, step=STEP, delta='"}, \\ "delta":"')),
+    PARTIAL.replace(b'"x"', b'"\\ud83d\\ude00"'),
+    PARTIAL.replace(b'"x"', b'"x","delta":"z"'),
+    PARTIAL.replace(b'"x"', b'"x","new":{"delta":"n"}'),
+    PARTIAL.replace(b'"x"}', b'"x"} '),
+    PARTIAL.replace(b'"x"', b'"\\ud83d"'),
+    PARTIAL.replace(b'"x"', b'["x"]'),
+    PARTIAL.replace(b'"x"}', b'"x"'),
+    PARTIAL[: PARTIAL.index(b'"x"')],
+]
+
+
+@given(st.lists(st.sampled_from(STREAMED), max_size=8))
+def test_a_stream_is_decoded_as_each_of_its_events(payloads: list[bytes]) -> None:
+    decoder = StreamDecoder()
+    for payload in payloads:
+        try:
+            expected = decode(payload)
+        except EventDecodeError as error:
+            with pytest.raises(EventDecodeError) as refused:
+                decoder.decode(payload)
+            assert str(refused.value) == str(error)
+        else:
+            assert decoder.decode(payload) == expected
+
+
+def test_partials_of_a_stream_read_what_they_share_once() -> None:
+    decoder = StreamDecoder()
+    first, second, other = (decoder.decode(payload) for payload in (PARTIAL, PARTIAL, OTHER))
+    assert second.meta is first.meta and second.step is first.step
+    assert other.step.step_id == "that"

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Annotated, NamedTuple, cast
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from geppetto.events.models import Event, EventMetadata, StepMetadata
+from geppetto.events.models import Event, EventMetadata, PartialEvent, StepMetadata
 from geppetto.events.retry import Undeliverable
-from geppetto.events.wire import EventType
+from geppetto.events.wire import EventType, before_delta
 from geppetto.json_value import JsonValue
 
 # The C function behind json.dumps for one string; the pure Python one where there is no C.
@@ -37,6 +37,9 @@ class EncodedEvent(NamedTuple):
 
 
 _events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_partial = cast(
+    Callable[[dict[str, object]], PartialEvent], TypeAdapter(PartialEvent).validator.validate_python
+)
 
 
 def well_formed(text: str) -> str:
@@ -73,6 +76,34 @@ def decode(payload: bytes) -> Event:
         place = ".".join(str(part) for part in first["loc"])
         where = f" at {place}" if place else ""
         raise EventDecodeError(f"Not a Geppetto event{where}: {first['msg']}.") from error
+
+
+class StreamDecoder:
+    """Decodes the events of a stream; what its partials have in common is read and checked only once.
+
+    Events of any number of streams may come in any order, which costs nothing but the saving. Partials that differ
+    in their delta alone share their `meta` and `step`.
+    """
+
+    __slots__ = ("_head", "_last")
+
+    def __init__(self) -> None:
+        self._head: bytes | None = None
+        self._last: PartialEvent | None = None
+
+    def decode(self, payload: bytes) -> Event:
+        """As the function `decode`."""
+        head, last = self._head, self._last
+        if head is not None and last is not None and payload.startswith(head):
+            try:
+                delta = from_json(payload[len(head) : -1])
+                return _partial({"type": "partial", "meta": last.meta, "step": last.step, "delta": delta})
+            except ValueError:
+                pass  # something follows the delta: the whole tells whether that is an event
+        event = decode(payload)
+        self._last = event if isinstance(event, PartialEvent) else None
+        self._head = before_delta(payload) if self._last is not None else None
+        return event
 
 
 class StreamEncoder:

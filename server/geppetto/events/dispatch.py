@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from geppetto.events.accumulate import Accumulator
-from geppetto.events.codec import decode
+from geppetto.events.codec import StreamDecoder
 from geppetto.events.message import Message, MessageHandler
 from geppetto.events.models import (
     ErrorEvent,
@@ -81,12 +81,13 @@ class _Decoder:
     """Decodes each message once: one that is tried again must not count twice in its completion."""
 
     def __init__(self) -> None:
+        self._decoder = StreamDecoder()
         self._accumulator = Accumulator()
         self._last: tuple[str, Event] | None = None
 
     def event_of(self, message: Message) -> Event:
         if self._last is not None and self._last[0] == message.uuid:
             return self._last[1]
-        event = self._accumulator.follow(decode(message.payload))
+        event = self._accumulator.follow(self._decoder.decode(message.payload))
         self._last = (message.uuid, event)
         return event

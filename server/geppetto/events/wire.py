@@ -3,6 +3,7 @@
 Nothing here imports pydantic, so that code which only moves messages stays quick to load.
 """
 
+import json
 from typing import Final, Literal, TypeAlias
 
 EventType: TypeAlias = Literal["start", "partial", "tool-call", "tool-result", "final", "error", "interrupt"]
@@ -34,3 +35,18 @@ def peer_topic(name: str) -> str:
 def queue_topic(name: str) -> str:
     """The topic of a work queue: a message is for one reader of one group, and goes when that has acked it."""
     return f"queue.{name}"
+
+
+def before_delta(partial: bytes) -> bytes | None:
+    """What comes before the delta in a partial event that ends with it, as ours do; None for others.
+
+    Partials of one stream differ in their delta alone, as a rule: whoever reads many need not read the rest again.
+    """
+    start = partial.rfind(b',"delta":"')  # inside a JSON string the quotes would have backslashes
+    if start < 0:
+        return None
+    shared = partial[: start + len(b',"delta":')]
+    try:
+        return shared if isinstance(json.loads(partial[len(shared) : -1]), str) else None
+    except ValueError:
+        return None

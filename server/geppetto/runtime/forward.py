@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable
 
+from geppetto.events.wire import before_delta
 from geppetto.runtime.inbox import Inbox
 
 
@@ -26,19 +26,7 @@ class Forward:
             self._inbox.put_delta(self._number, payload[len(shared) : -1].decode())
         else:
             self._inbox.put(f'["ev",{self._number},{payload.decode()}]')
-            self._shared = _before_delta(payload) if event_type == "partial" else None
+            self._shared = before_delta(payload) if event_type == "partial" else None
 
     def room(self) -> Awaitable[None] | None:
         return self._inbox.room() if self._inbox.full else None
-
-
-def _before_delta(payload: bytes) -> bytes | None:
-    """What comes before the delta in a partial event that ends with it, as ours do; None for others."""
-    start = payload.rfind(b',"delta":"')  # inside a JSON string the quotes would have backslashes
-    if start < 0:
-        return None
-    shared = payload[: start + len(b',"delta":')]
-    try:
-        return shared if isinstance(json.loads(payload[len(shared) : -1]), str) else None
-    except ValueError:
-        return None
