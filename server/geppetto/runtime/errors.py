@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -199,13 +199,8 @@ class Sources:
     def frames(self, stack: str) -> list[Frame]:
         """The frames of a V8 stack text that lie in user code, mapped to it."""
         found: list[Frame] = []
-        for text in stack.split("\n"):
-            match = _FRAME.match(text)
-            module = None if match is None else self._by_url.get(match["url"])
-            if match is None or module is None:
-                continue
-            line, column = int(match["line"]) - 1, int(match["column"]) - 1
-            function = match["function"] or module.function_name(line, column)
+        for named, module, line, column in self._calls(stack):
+            function = named or module.function_name(line, column)
             if found and module.is_wrapper(line, column):
                 # The body of an async function runs as an arrow inside its wrapper, which has the name.
                 found[-1] = replace(found[-1], function=found[-1].function or function)
@@ -214,8 +209,18 @@ class Sources:
         return found
 
     def first_place(self, stack: str) -> Place | None:
-        frames = self.frames(stack)
-        return frames[0].place if frames else None
+        """The place of the innermost frame; unlike its function's name, it takes no syntax tree to tell."""
+        for _, module, line, column in self._calls(stack):
+            return module.place_of_generated(line, column)
+        return None
+
+    def _calls(self, stack: str) -> Iterator[tuple[str | None, CompiledModule, int, int]]:
+        """The frames in user code: the function if V8 names it, the module, V8's line and column from 0."""
+        for text in stack.split("\n"):
+            match = _FRAME.match(text)
+            module = None if match is None else self._by_url.get(match["url"])
+            if match is not None and module is not None:
+                yield match["function"], module, int(match["line"]) - 1, int(match["column"]) - 1
 
     def wrapped_place(self, place: str) -> Place | None:
         """The place of an async function, from the ``unit@offset`` its wrapper was given."""

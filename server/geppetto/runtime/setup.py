@@ -81,17 +81,18 @@ def create_step_object(
 def _register(
     engine: RuntimeEngine,
     name: str,
-    load: Callable[[], Step[Any, Any]],
+    get: Callable[[], Step[Any, Any]],
     cassette: Cassette | None,
     convert_input: Callable[[JsonValue], Any] | None = None,
+    *,
+    slow: bool = False,
 ) -> None:
     def make(options: JsonObject) -> Step[Any, Any]:
-        return load() if cassette is None else cassette.step(name, options, load, chat=False)
+        return get() if cassette is None else cassette.step(name, options, get, chat=False)
 
     is_played = cassette is not None and cassette.plays
-    engine.register_step(
-        name, StepBinding(make, convert_input or step_input, load=None if is_played else load)
-    )
+    load = get if slow and not is_played else None
+    engine.register_step(name, StepBinding(make, convert_input or step_input, load=load))
 
 
 def setup_plugins(
@@ -116,7 +117,7 @@ def setup_plugins(
             from geppetto.plugins.steps import StepLoader
 
             for name, plugin in found.steps.items():
-                _register(engine, name, StepLoader(plugin).load, cassette)
+                _register(engine, name, StepLoader(plugin).load, cassette, slow=True)
         if found.tools:
             from geppetto.plugins.tools import NamedTools
 

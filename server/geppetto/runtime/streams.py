@@ -33,7 +33,7 @@ class StepBinding:
         input_type: shown in the step's metadata.
         output_type: shown in the step's metadata.
         factory: whether scripts see a class with ``newStep`` (and not one step).
-        load: done in a thread before ``make``, for what takes long; raises if the step cannot be had.
+        load: done in a thread before the first ``make``, for what takes long; raises if the step cannot be had.
     """
 
     make: Callable[[JsonObject], Step[Any, Any]]
@@ -98,6 +98,7 @@ class LiveStreams:
         self._tools = tools
         self._limit = limit
         self._live: dict[str, _Live] = {}
+        self._loaded: set[str] = set()
         self._refusal: str | None = None
 
     def __len__(self) -> int:
@@ -202,8 +203,9 @@ class LiveStreams:
                 )
             if (named := request.options.get("tools")) and self._tools.named is not None:
                 context.tools = await self._tools.named.with_named(named, context.tools)
-            if binding.load is not None:
+            if binding.load is not None and request.name not in self._loaded:
                 await in_thread(binding.load)
+                self._loaded.add(request.name)
             return binding.make(request.options), binding.convert_input(request.input)
         except Exception as error:  # a step that cannot be started is an error event, with a start before it
             return FailingStep(error), None
