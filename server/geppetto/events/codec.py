@@ -121,14 +121,15 @@ class StreamEncoder:
 
     def partial(self, delta: str) -> bytes:
         """The wire form of a partial event with this delta."""
-        try:
-            return self._head + _quote(delta).encode() + b"}"
-        except UnicodeEncodeError:
-            return self._head + _quote(well_formed(delta)).encode() + b"}"
+        return self.partial_event(delta).payload
 
     def partial_event(self, delta: str) -> EncodedEvent:
         """The same, ready for `PublisherManager.publish`."""
-        return EncodedEvent(self.partial(delta), "partial", self._step_id)
+        try:
+            quoted = _quote(delta).encode()
+        except UnicodeEncodeError:
+            quoted = _quote(well_formed(delta)).encode()
+        return EncodedEvent(self._head + quoted + b"}", "partial", self._step_id)
 
 
 def _dump(model: BaseModel, exclude: set[str] | None = None) -> bytes:

@@ -35,7 +35,7 @@ class Message:
         failures: how often the bus has delivered it before, to readers that did not ack it.
     """
 
-    __slots__ = ("_acked", "_on_settled", "failures", "metadata", "payload", "uuid")
+    __slots__ = ("_acked", "_on_settled", "_uuid", "failures", "metadata", "payload")
 
     def __init__(
         self,
@@ -46,10 +46,18 @@ class Message:
     ) -> None:
         self.payload = payload
         self.metadata: dict[str, str] = {} if metadata is None else metadata
-        self.uuid = f"{_prefix}{next(_counter):012x}" if uuid is None else uuid
+        self._uuid = (
+            uuid  # made when it is first read: few of the messages inside one process are asked for it
+        )
         self.failures = 0
         self._acked: bool | None = None
         self._on_settled = on_settled
+
+    @property
+    def uuid(self) -> str:
+        if self._uuid is None:
+            self._uuid = f"{_prefix}{next(_counter):012x}"
+        return self._uuid
 
     @property
     def acked(self) -> bool | None:

@@ -148,30 +148,33 @@ class LiveStreams:
 
         ended = asyncio.Event()
 
+        step_id, place, name = request.step_id, request.place, request.name
+        show, receive = self._watcher.show, receiver.receive
+
         def handle(batch: Batch) -> Awaitable[None] | None:
             for message in batch:
                 payload, event_type = message.payload, message.metadata[EVENT_TYPE]
                 terminal = event_type in TERMINAL_TYPES
-                if event_type not in ("start", "partial"):
+                if event_type not in ("partial", "start"):
                     self._account(payload, live)
                 if terminal:
                     # Before the script hears of it: what it starts in answer may take this place.
-                    self._live.pop(request.step_id, None)
-                self._watcher.show(StreamEvent(request.step_id, payload, request.place, request.name))
-                receiver.receive(payload, event_type)
+                    self._live.pop(step_id, None)
+                show(StreamEvent(step_id, payload, place, name))
+                receive(payload, event_type)
                 if terminal:
                     ended.set()
                     return None
             return receiver.room()
 
         router = await self._router()
-        handler = await router.add_batch_handler(None, step_topic(request.step_id), handle)
+        handler = await router.add_batch_handler(None, step_topic(step_id), handle)
         try:
             publisher = PublisherManager()
-            publisher.register_publisher(step_topic(request.step_id), router.transport)
+            publisher.register_publisher(step_topic(step_id), router.transport)
             tools = self._tools.python if request.blocking else self._tools
             context = StepContext(
-                step_id=request.step_id,
+                step_id=step_id,
                 publisher=publisher,
                 parent_id=_answered(request.input),
                 tools=tools,

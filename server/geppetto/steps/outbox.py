@@ -80,13 +80,17 @@ class Outbox:
             await self._work
 
     def _take(self) -> "list[EncodedEvent]":
-        batch = self._pending[:MAX_BATCH]
+        batch: list[EncodedEvent] = []
+        for item in self._pending[:MAX_BATCH]:
+            if isinstance(item, str):
+                self._characters -= len(item)
+                item = self._partial(item)
+            batch.append(item)
         del self._pending[:MAX_BATCH]
-        self._characters -= sum(len(item) for item in batch if isinstance(item, str))
         if self._room is not None and not self.full:
             self._room.set_result(None)
             self._room = None
-        return [self._partial(item) if isinstance(item, str) else item for item in batch]
+        return batch
 
     async def _publish(self, batch: "list[EncodedEvent]") -> None:
         if not self._sinks:
