@@ -1,8 +1,11 @@
 """What the user prefers of TypeScript holds in scripts too."""
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.lsp.conftest import RawClient
 
@@ -81,3 +84,30 @@ async def test_pushed_by_the_editor(connect: Connect, workspace: Path) -> None:
     client.notify("workspace/didChangeConfiguration", {"settings": {"typescript": 5, "javascript": {}}})
     assert await shown(client, uri) == 0
     assert await client.pull(uri) == []
+
+
+async def test_npm_is_never_run(
+    connect: Connect, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(f'#!/bin/sh\necho "$@" >> {ran}\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(npm.parent), prepend=os.pathsep)
+    (workspace / "package.json").write_text('{"dependencies": {"lodash": "4"}}')
+    client = await connect()
+    await client.initialize(workspace, capabilities=ASKED)
+    for uri in (
+        (workspace / "a.geppetto.js").as_uri(),
+        (tmp_path / "loose.geppetto.js").as_uri(),
+        "untitled:a",
+    ):
+        client.open(uri, "nothing;\n")
+        assert await client.pull(uri) == ["Cannot find name 'nothing'."]
+    client.replies["workspace/configuration"] = [None, hints("all"), None, None]
+    client.notify("workspace/didChangeConfiguration", {"settings": None})
+    await client.until(lambda: bool(client.told_of("workspace/inlayHint/refresh")))
+    client.open("untitled:b", "nothing;\n")
+    assert await client.pull("untitled:b") == ["Cannot find name 'nothing'."]
+    assert not ran.exists(), ran.read_text()

@@ -86,8 +86,9 @@ class _Decoder:
         self._last: tuple[str, Event] | None = None
 
     def event_of(self, message: Message) -> Event:
-        if self._last is not None and self._last[0] == message.uuid:
+        uuid = message.uuid
+        if self._last is not None and self._last[0] == uuid:
             return self._last[1]
         event = self._accumulator.follow(self._decoder.decode(message.payload))
-        self._last = (message.uuid, event)
+        self._last = (uuid, event)
         return event

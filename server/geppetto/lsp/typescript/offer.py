@@ -5,7 +5,7 @@ Built afresh rather than passed on: it ends at the first value of a wrong type, 
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.params import capability
-from geppetto.lsp.typescript.shadow import CONFIG_NAME
+from geppetto.lsp.typescript.preferences import PROJECT_PREFERENCES
 
 TOKEN_TYPES = (
     "namespace", "class", "enum", "interface", "typeParameter", "type", "parameter", "variable", "property",
@@ -54,7 +54,7 @@ def initialize_params(client: JsonObject, root_uri: str, process_id: int) -> Jso
             "logVerbosity": 0,
             "disablePushDiagnostics": True,
             "userPreferences": {
-                "customConfigFileName": CONFIG_NAME,
+                **PROJECT_PREFERENCES,
                 # A whole name is right everywhere a script may run.
                 "importModuleSpecifierEnding": "js",
             },

@@ -9,6 +9,13 @@ SECTIONS = ("typescript", "javascript", "js/ts")
 """Of the editor's settings, the weakest first. The TypeScript server has one set for both languages; scripts are mostly
 JavaScript."""
 
+PROJECT_PREFERENCES: JsonObject = {
+    "customConfigFileName": CONFIG_NAME,
+    # Or it runs npm, at the start of every editor, to fetch typings of packages that scripts cannot import.
+    "disableAutomaticTypeAcquisition": True,
+}
+"""What holds whatever the user prefers."""
+
 _KNOWN = ("format", "inlayHints", "preferences", "suggest", "referencesCodeLens", "implementationsCodeLens")
 """What scripts have a use for. Not `validate`, with which people silence a server beside this one."""
 
@@ -42,5 +49,5 @@ def configuration(chosen: JsonObject) -> JsonObject:
     They take the place of all that it was told before, so that ours, of `offer`, go along.
     """
     ours: JsonObject = {"preferences": {"importModuleSpecifierEnding": "js"}}
-    whole: JsonObject = {**_over(ours, chosen), "customConfigFileName": CONFIG_NAME}
+    whole: JsonObject = {**_over(ours, chosen), **PROJECT_PREFERENCES}
     return {"settings": {"js/ts": whole}}
