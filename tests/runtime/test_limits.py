@@ -3,8 +3,13 @@
 What only the end of the process can stop (a wedge, a crash of V8) is tested through the command line.
 """
 
+from pathlib import Path
+
 import pytest
+from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import MIB, Limits
+from geppetto.runtime.script import Script
+from geppetto.runtime.setup import setup_standard
 
 from tests.runtime.conftest import RunScript
 
@@ -91,6 +96,20 @@ async def test_a_limit_ends_the_run_and_is_named(
     assert f"limit '{name}'" in ran.text and error.hint
     assert ran.lines[0] == "1"
     assert not ran.outcome.engine_lost
+
+
+async def test_the_limit_of_the_heap_holds_for_each_script_of_an_engine(tmp_path: Path) -> None:
+    keeps = "const kept = []; const keep = () => kept.push(new Array(1000).fill(kept.length));\n"
+    bomb = f"{keeps} for (;;) {{ keep(); if (kept.length % 100 === 0) await new Promise((go) => setTimeout(go, 0)) }}"
+    modest = f"{keeps} while (kept.length < 8_000) keep();"  # half of what there is
+    engine = RuntimeEngine(root=tmp_path, limits=Limits(heap_bytes=128 * MIB, yield_seconds=30))
+    engine.add_setup_function(setup_standard(tmp_path, env={}))
+    async with engine:
+        ran = [await engine.run(Script(tmp_path / "main.js", text)) for text in (bomb, modest, bomb, modest)]
+    assert [[outcome.kind, *(error.code for error in outcome.errors)] for outcome in ran] == [
+        ["limit", "limit.heap"],
+        ["ok"],
+    ] * 2
 
 
 async def test_output_within_the_limit_is_whole_and_in_order(run_script: RunScript) -> None:

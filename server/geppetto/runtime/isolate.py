@@ -59,7 +59,8 @@ class Isolate:
         self._closed = False
         self._lost = False
         self._yield_seconds: float | None = None
-        self._has_heap_limit = False
+        self._heap_bytes: int | None = None
+        self._heap_limit_lifted = False
         self._running: asyncio.Future[PythonJSConvertedTypes] | None = None
         self._stopped = False
         self._racer.eval(prelude)
@@ -75,7 +76,7 @@ class Isolate:
     def bound(self, *, heap_bytes: int | None, yield_seconds: float | None) -> None:
         """Sets what scripts may use from now on: the heap, and the time of a turn."""
         self._racer.set_hard_memory_limit(heap_bytes or 0)
-        self._has_heap_limit = heap_bytes is not None
+        self._heap_bytes = heap_bytes
         self._yield_seconds = yield_seconds
 
     def serve_sync_requests(self, handler: SyncHandler) -> None:
@@ -102,7 +103,11 @@ class Isolate:
         try:
             value = await running
             # A microtask that meets the limit ends without a word, while the evaluation itself goes well.
-            if self._has_heap_limit and self._racer.was_hard_memory_limit_reached():
+            if (
+                self._heap_bytes
+                and not self._heap_limit_lifted
+                and self._racer.was_hard_memory_limit_reached()
+            ):
                 raise HeapLimitError("The JavaScript heap is full")
             return value
         except JSOOMException as error:
@@ -133,7 +138,14 @@ class Isolate:
     def lift_heap_limit(self) -> None:
         """Lets a script that was stopped at the heap limit say its last words."""
         self._racer.set_hard_memory_limit(0)
-        self._has_heap_limit = False
+        self._heap_limit_lifted = True
+
+    def restore_heap_limit(self) -> None:
+        """Bounds the heap again, for the next script, without what the last one has left on it."""
+        if self._heap_limit_lifted:
+            self._heap_limit_lifted = False
+            self._racer.low_memory_notification()
+            self._racer.set_hard_memory_limit(self._heap_bytes or 0)
 
     def stop(self) -> None:
         """Stops the turn under way, if any; it raises YieldLimitError."""

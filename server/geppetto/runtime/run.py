@@ -102,6 +102,7 @@ class Run:
         self._errors = ErrorLog()
         self._tally = Tally(self._engine.limits)
         self._ended.clear()
+        self._isolate.restore_heap_limit()
         self._engine.base_folder = script.path.absolute().parent
         wall = self._engine.limits.wall_seconds
         alarm = None if wall is None else loop.call_later(wall, self._out_of_time, wall)
@@ -289,13 +290,15 @@ class Run:
         await self._last_words()
 
     async def _last_words(self) -> None:
-        """Shows what the script printed before it was stopped."""
-        if self._isolate.lost:
-            return
-        try:
-            self._handle_all(await self._isolate.drain())
-        except GeppettoError:
-            logger.debug("nothing more could be read from the stopped script", exc_info=True)
+        """Shows what the script printed before it was stopped, and lets go of what it still waits for."""
+        # Each by itself: an order to stop that came late meets the first.
+        for say in (self._isolate.drain, lambda: self._isolate.turn('[["forget"]]')):
+            if self._isolate.lost:
+                return
+            try:
+                self._handle_all(await say())
+            except GeppettoError:
+                logger.debug("nothing more could be read from the stopped script", exc_info=True)
 
     def _check_end(self) -> None:
         if not self._running or self._kind is not None or self._inbox:

@@ -1,7 +1,7 @@
 /** Calls the host answers in a later turn. */
 import type { HostErrorInfo } from "./errors";
 import { post } from "./port";
-import { table } from "./primordials";
+import { forgetAll, table } from "./primordials";
 
 interface Call {
   readonly succeed: (value: JsonValue) => void;
@@ -24,6 +24,10 @@ export function cancelCall(id: number): void {
   if (calls[id] === undefined) return;
   delete calls[id];
   post("cancel-call", `${id}`);
+}
+
+export function forgetCalls(): void {
+  forgetAll(calls);
 }
 
 /** Delivers an answer; one to a call that was cancelled in the meantime is dropped. */

@@ -1,7 +1,7 @@
 /** Installs the prelude: the globals of a bare script, and `__geppetto`, the host's end of the port. */
 import { abortClasses } from "./abort";
 import { installAsyncFunctions } from "./async-functions";
-import { answerCall } from "./calls";
+import { answerCall, forgetCalls } from "./calls";
 import { consoleObject, useColors } from "./console";
 import { argumentError, encodeError, hide, type HostErrorInfo } from "./errors";
 import type { WireEvent } from "./events";
@@ -13,8 +13,8 @@ import { beginTurn, post, sab, takeQueued } from "./port";
 import { dateNow, defineProperty, freeze, getOwnPropertyDescriptor, isArray, jsonParse, objectKeys, quote } from "./primordials";
 import { installPromises, reportUnhandled, soon } from "./promises";
 import { stepGlobal, type StepInfo } from "./steps";
-import { cancelAllStreams, receiveDeltas, receiveEvent, reportUnobservedErrors, silence } from "./stream";
-import { clearTimer, fireTimer, setImmediate, setInterval, setTimeout } from "./timers";
+import { cancelAllStreams, forgetStreams, receiveDeltas, receiveEvent, reportUnobservedErrors, silence } from "./stream";
+import { clearTimer, fireTimer, forgetTimers, setImmediate, setInterval, setTimeout } from "./timers";
 import { defineTool, runTool } from "./tools";
 
 interface Boot {
@@ -35,7 +35,8 @@ type HostMessage =
   | readonly ["err", number, HostErrorInfo]
   | readonly ["timer", number]
   | readonly ["tool", number, string, JsonValue]
-  | readonly ["interrupt"];
+  | readonly ["interrupt"]
+  | readonly ["forget"];
 
 function handle(message: HostMessage): void {
   switch (message[0]) {
@@ -53,6 +54,8 @@ function handle(message: HostMessage): void {
       return runTool(message[1], message[2], message[3]);
     case "interrupt":
       return cancelAllStreams();
+    case "forget":
+      return forget();
     case "boot":
       return boot(message[1]);
     case "global":
@@ -63,6 +66,13 @@ function handle(message: HostMessage): void {
     default:
       throw new Error(`geppetto: the host sent a message this prelude does not know: ${quote(`${message[0]}`)}`);
   }
+}
+
+/** Lets go of what an earlier script waited for when it was ended: nothing of that comes any more. */
+function forget(): void {
+  forgetTimers();
+  forgetCalls();
+  forgetStreams();
 }
 
 /** Handles a batch; returns what is queued so far, since the microtasks that follow might never end. */

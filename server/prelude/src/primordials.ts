@@ -57,6 +57,12 @@ export function table<Value>(): Record<PropertyKey, Value | undefined> {
   return objectCreate(null) as Record<PropertyKey, Value | undefined>;
 }
 
+/** Empties a table. */
+export function forgetAll(entries: Record<PropertyKey, unknown>): void {
+  const keys = objectKeys(entries);
+  for (let i = 0; i < keys.length; i++) delete entries[keys[i]!];
+}
+
 /** Appends without `Array.prototype.push`, which a script may have replaced. */
 export function append<Item>(items: Item[], item: Item): void {
   items[items.length] = item;

@@ -8,7 +8,7 @@
 import { argumentError, encodeError, hide, placeAt } from "./errors";
 import { EventReader, type Event, type PartialEvent, type WireEvent } from "./events";
 import { post } from "./port";
-import { append, isInteger, NativePromise, nativeResolve, objectKeys, quote, stringSlice, table } from "./primordials";
+import { append, forgetAll, isInteger, NativePromise, nativeResolve, objectKeys, quote, stringSlice, table } from "./primordials";
 import { deferred, track } from "./promises";
 import { StreamIterator } from "./stream-iterator";
 
@@ -308,6 +308,9 @@ export class StreamHandle implements Stream<unknown> {
 
 const streams = table<StreamHandle>();
 let failed: StreamHandle[] = [];
+/** The last stream that was opened, and the last that was forgotten: of those before it nothing is wanted any more. */
+let latest = 0;
+let forgotten = 0;
 /** Whether the script is over and wants to hear no more, though a batch of events may be half delivered. */
 let silent = false;
 
@@ -318,11 +321,18 @@ export function silence(on: boolean): void {
 export function openStream(setup: StreamSetup): StreamHandle {
   const stream = new StreamHandle(setup);
   streams[setup.streamNo] = stream;
+  latest = setup.streamNo;
   return stream;
 }
 
+export function forgetStreams(): void {
+  forgetAll(streams);
+  failed = [];
+  forgotten = latest;
+}
+
 export function receiveEvent(streamNo: number, wire: WireEvent): void {
-  if (silent) return;
+  if (silent || streamNo <= forgotten) return;
   const stream = streams[streamNo];
   if (stream === undefined) {
     throw new Error(`geppetto: the host sent '${wire.type}' for stream ${streamNo}, which is not running`);
@@ -332,7 +342,7 @@ export function receiveEvent(streamNo: number, wire: WireEvent): void {
 
 /** Partial events that carry what their stream's last event did, but for the delta; those begin at index 2. */
 export function receiveDeltas(streamNo: number, message: readonly string[]): void {
-  if (silent) return;
+  if (silent || streamNo <= forgotten) return;
   const stream = streams[streamNo];
   if (stream === undefined) {
     throw new Error(`geppetto: the host sent deltas for stream ${streamNo}, which is not running`);

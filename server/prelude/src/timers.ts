@@ -1,7 +1,7 @@
 /** Timers. The host keeps the time: it gives every due callback a turn of its own. */
 import { argumentError, encodeError } from "./errors";
 import { post } from "./port";
-import { reflectApply, table } from "./primordials";
+import { forgetAll, reflectApply, table } from "./primordials";
 
 interface Timer {
   readonly callback: (...args: unknown[]) => unknown;
@@ -52,6 +52,10 @@ export function backgroundTimeout(callback: () => void, delay: number): void {
   const id = ++lastId;
   timers[id] = { callback, args: [], delay, repeats: false };
   post("timer", `${id}`, `${delay}`, "false");
+}
+
+export function forgetTimers(): void {
+  forgetAll(timers);
 }
 
 /** Runs the callback of a timer that is due. A timer cleared in the meantime is ignored. */
