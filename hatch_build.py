@@ -35,6 +35,10 @@ PLATFORMS = {
 }
 
 
+# What a wheel carries of the compiler's package, besides its `lib`.
+COMPILER_FILES = ("LICENSE", "NOTICE.txt", "package.json")
+
+
 class BuildProblem(Exception):
     """The build cannot go on; the message is one sentence for the person who builds."""
 
@@ -109,7 +113,7 @@ class Assets:
             )
         with self._fresh_vendor("typescript") as fresh:
             shutil.copytree(source / "lib", fresh / "lib")
-            for name in ("LICENSE", "NOTICE.txt", "package.json"):
+            for name in COMPILER_FILES:
                 shutil.copyfile(source / name, fresh / name)
 
     # --- htmx
@@ -151,21 +155,26 @@ class Assets:
     def _npm(self, announcement: str, project: Path, *arguments: str) -> None:
         npm = find_npm()
         print(announcement, file=sys.stderr)
-        done = subprocess.run(
-            [npm, *arguments],
-            cwd=project,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+        run(npm, *arguments, cwd=project)
+
+
+def run(*command: str, cwd: Path) -> None:
+    """Runs a command; what it says is shown only if it fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode != 0:
+        print(done.stdout.rstrip(), file=sys.stderr)
+        shown = " ".join([Path(command[0]).stem, *command[1:]])
+        raise BuildProblem(
+            f"`{shown}` failed in {cwd} with exit code {done.returncode}; what it said stands above."
         )
-        if done.returncode != 0:
-            print(done.stdout.rstrip(), file=sys.stderr)
-            raise BuildProblem(
-                f"`npm {' '.join(arguments)}` failed in {project} with exit code {done.returncode}; "
-                "what it said stands above."
-            )
 
 
 def find_npm() -> str:

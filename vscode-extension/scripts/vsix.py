@@ -33,7 +33,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from hatch_build import PLATFORMS, BuildProblem, find_npm, npm_platform  # noqa: E402
+from hatch_build import COMPILER_FILES, PLATFORMS, BuildProblem, find_npm, npm_platform, run  # noqa: E402
 
 EXTENSION = ROOT / "vscode-extension"
 CACHE = ROOT / ".cache" / "vscode"
@@ -249,9 +249,7 @@ def compiler_files(target: Target) -> Iterable[tuple[str, bytes, int]]:
             for member in archive:
                 path = member.name.partition("/")[2]
                 content = archive.extractfile(member) if member.isfile() else None
-                if content is None or not (
-                    path.startswith("lib/") or path in {"LICENSE", "NOTICE.txt", "package.json"}
-                ):
+                if content is None or not (path.startswith("lib/") or path in COMPILER_FILES):
                     continue
                 yield path, content.read(), 0o755 if member.mode & 0o100 else 0o644
 
@@ -376,21 +374,6 @@ def bundle_extension() -> None:
 
 def _npx(tool: str) -> str:
     return str(EXTENSION / "node_modules" / ".bin" / (f"{tool}.cmd" if os.name == "nt" else tool))
-
-
-def run(*command: str, cwd: Path) -> None:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    if done.returncode != 0:
-        print(done.stdout.rstrip(), file=sys.stderr)
-        raise BuildProblem(f"`{' '.join(command[:4])} …` failed in {cwd}; what it said stands above.")
 
 
 if __name__ == "__main__":
