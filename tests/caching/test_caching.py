@@ -33,7 +33,7 @@ async def ask(
 ) -> ChatMessage:
     context = chat.heard_anew()
     context.tools = tools
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return await CachingStep(chat.step(parameters), store).start(context, input).result()
 
 
@@ -135,7 +135,7 @@ async def test_failures_and_half_answers_are_not_kept(chat: Chat, store: BlobSto
     chat.server.handlers = [begins, chat.answers("All of it")]
     chat.server.exchanges.clear()
     result = CachingStep(chat.step(), store).start(chat.heard_anew(), "More")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not chat.server.exchanges:
             await asyncio.sleep(0.01)
     await result.cancel()

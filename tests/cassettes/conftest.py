@@ -54,7 +54,7 @@ class Workspace:
         shown: list[Output] = []
         engine = RuntimeEngine(root=self.folder, output=shown.append, limits=Limits(wall_seconds=30))
         engine.add_setup_function(setup_standard(self.folder, env={}, cassette=cassette))
-        async with asyncio.timeout(40), engine:
+        async with asyncio.timeout(60), engine:
             outcome = await engine.run(Script(self.folder / "main.geppetto.js"))
         return Ran(outcome.kind, shown, "\n".join(error.render() for error in outcome.errors))
 

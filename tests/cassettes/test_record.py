@@ -44,7 +44,7 @@ async def played(step: Step, input: object) -> list[str]:
             heard.extend(json.loads(event.payload) for event in events)
 
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await step.start(StepContext("id", Sink()), input).result()
     except Exception as error:
         assert heard[-1]["type"] == "error", error

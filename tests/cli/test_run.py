@@ -133,7 +133,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(start: Start, script: Script)
     assert run.stdout is not None and run.stderr is not None
     assert run.stdout.readline() == b"0\n"
     run.stdout.close()
-    assert run.wait(timeout=20) == 130
+    assert run.wait(timeout=60) == 130
     assert run.stderr.read() == b""
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_is_told(env: dict[str, str], script: Script, tmp_path: Path
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=60,
         )
     assert done.returncode == 1
     assert "No space left" in done.stderr
@@ -161,7 +161,7 @@ def test_ctrl_c_keeps_the_text_and_lets_the_script_finish(start: Start, script: 
     while b"two" not in seen:
         seen += os.read(run.stdout.fileno(), 1000)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-    rest, err = run.communicate(timeout=20)
+    rest, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
     streamed, kept, last = (seen + rest).decode().splitlines()
     assert kept == f"kept: {streamed}" and streamed.startswith("one two")
@@ -170,14 +170,15 @@ def test_ctrl_c_keeps_the_text_and_lets_the_script_finish(start: Start, script: 
 
 
 def test_a_killed_run_leaves_nothing_behind(start: Start, script: Script) -> None:
-    run = start([*COMMAND, script("for (;;);")])
-    deadline = time.monotonic() + 20
-    while not (children := psutil.Process(run.pid).children()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.5)  # into the endless loop, most likely
+    # What it says in a long turn is shown meanwhile: then it is in the loop.
+    text = "console.log('in'); const until = Date.now() + 200; while (Date.now() < until); console.log('in'); for (;;);"
+    run = start([*COMMAND, script(text)])
+    assert run.stdout and run.stdout.read(3) == b"in\n"
+    children = psutil.Process(run.pid).children()
+    assert children
     run.kill()
     run.wait()
+    deadline = time.monotonic() + 60
     while children[0].is_running() and children[0].status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -201,7 +202,7 @@ def on_a_terminal(command: list[str], folder: Path, env: dict[str, str]) -> str:
     )
     os.close(theirs)
     shown = b""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not select.select([ours], [], [], 1)[0]:
             continue
@@ -213,7 +214,7 @@ def on_a_terminal(command: list[str], folder: Path, env: dict[str, str]) -> str:
             break
         shown += data
     os.close(ours)
-    assert run.wait(timeout=10) == 0, shown
+    assert run.wait(timeout=60) == 0, shown
     return shown.decode()
 
 
@@ -226,7 +227,7 @@ def test_nothing_heavy_is_imported_to_run_a_script(
         env=env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert done.stdout == "hello\n"
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}

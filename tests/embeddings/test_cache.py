@@ -62,7 +62,7 @@ async def test_a_cache_too_small_for_one_vector_keeps_none() -> None:
 
 async def test_calls_at_the_same_time_do_not_count_a_vector_twice() -> None:
     cache = CachedEmbeddings(Counting(), 10 * ENTRY)
-    await asyncio.wait_for(asyncio.gather(*(cache.embed(["a", "b"]) for _ in range(20))), 10)
+    await asyncio.wait_for(asyncio.gather(*(cache.embed(["a", "b"]) for _ in range(20))), 60)
     assert cache.size == 2 * ENTRY
 
 

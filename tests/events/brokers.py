@@ -62,7 +62,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await self._answers():
                 assert self._process.poll() is None, (self.folder / "log").read_text()
                 await asyncio.sleep(0.02)

@@ -128,15 +128,15 @@ class Reader:
                 self._news.notify_all()
 
     async def has(self, count: int) -> None:
-        async with asyncio.timeout(40), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: len(self.messages) >= count)
 
     async def has_got(self, payload: bytes) -> None:
-        async with asyncio.timeout(40), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: payload in self.payloads)
 
     async def stop(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.subscription.aclose()
             await self.task
 
@@ -252,14 +252,14 @@ async def test_one_subscriber_that_does_not_ack_blocks_no_other(bus: Bus) -> Non
         await anext(stuck)
         await reader.has(100)
         await stuck.aclose()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await publishing
 
 
 @buses(durable=False)
 async def test_a_live_bus_drops_what_nobody_listens_to(bus: Bus) -> None:
     transport = await bus.connect()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await transport.publish("nobody", Message(b"lost"))
     async with reading(transport, "nobody") as [reader]:
         await transport.publish("nobody", Message(b"kept"))
@@ -281,7 +281,7 @@ async def test_a_live_bus_refuses_groups(bus: Bus) -> None:
 @buses(redelivers=True)
 async def test_a_nacked_message_comes_again_unchanged_and_before_later_ones(bus: Bus) -> None:
     transport = await bus.connect()
-    async with transport.subscribe("again") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("again") as subscription, asyncio.timeout(60):
         publishing = asyncio.create_task(
             transport.publish("again", Message(b"first", {"key": "value"}), Message(b"second"))
         )
@@ -301,7 +301,7 @@ async def test_a_nacked_message_comes_again_unchanged_and_before_later_ones(bus:
 async def test_a_message_is_given_up_after_bounded_tries_and_the_next_one_comes(bus: Bus) -> None:
     dead_letters = DeadLetterLog()
     transport = await bus.connect(dead_letters=dead_letters)
-    async with transport.subscribe("bad") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("bad") as subscription, asyncio.timeout(60):
         publishing = asyncio.create_task(
             transport.publish("bad", Message(b"bad", {"k": "v"}), Message(b"good"))
         )
@@ -325,7 +325,7 @@ async def test_a_message_is_given_up_after_bounded_tries_and_the_next_one_comes(
 async def test_failures_of_one_message_do_not_count_against_the_next(bus: Bus) -> None:
     dead_letters = DeadLetterLog()
     transport = await bus.connect(dead_letters=dead_letters)
-    async with transport.subscribe("shaky") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("shaky") as subscription, asyncio.timeout(60):
         publishing = asyncio.create_task(transport.publish("shaky", *numbered(5)))
         for _ in range(5):
             for _ in range(QUICK_RETRY.attempts - 1):
@@ -338,7 +338,7 @@ async def test_failures_of_one_message_do_not_count_against_the_next(bus: Bus) -
 @buses(one_in_flight=True)
 async def test_the_next_message_comes_only_after_the_ack(bus: Bus) -> None:
     transport = await bus.connect()
-    async with transport.subscribe("one") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("one") as subscription, asyncio.timeout(60):
         publishing = asyncio.create_task(transport.publish("one", *numbered(2)))
         first = await anext(subscription)
         waiting = asyncio.create_task(anext(subscription))
@@ -357,7 +357,7 @@ async def test_publish_returns_when_every_subscriber_has_acked(bus: Bus) -> None
     async with (
         transport.subscribe("acks") as one,
         transport.subscribe("acks") as two,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         publishing = asyncio.create_task(transport.publish("acks", Message(b"x")))
         (await anext(one)).ack()
@@ -371,7 +371,7 @@ async def test_publish_returns_when_every_subscriber_has_acked(bus: Bus) -> None
 @buses()
 async def test_only_the_first_settlement_counts(bus: Bus) -> None:
     transport = await bus.connect()
-    async with transport.subscribe("twice") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("twice") as subscription, asyncio.timeout(60):
         publishing = asyncio.create_task(transport.publish("twice", *numbered(2)))
         message = await anext(subscription)
         assert message.acked is None
@@ -391,7 +391,7 @@ async def test_only_the_first_settlement_counts(bus: Bus) -> None:
 @buses()
 async def test_closing_a_subscription_ends_its_iteration_and_releases_publishers(bus: Bus) -> None:
     transport = await bus.connect()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         idle = Reader(await transport.subscribe("idle").__aenter__())
         await settle()
         await asyncio.gather(idle.stop(), idle.stop())
@@ -410,7 +410,7 @@ async def test_closing_a_subscription_ends_its_iteration_and_releases_publishers
 @buses()
 async def test_cancelling_a_reader_or_a_publisher_leaves_the_bus_working(bus: Bus) -> None:
     transport = await bus.connect()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async with transport.subscribe("cancel") as subscription:
             waiting = asyncio.create_task(anext(subscription))
             await settle()
@@ -443,7 +443,7 @@ async def test_closing_everything_at_once_never_hangs(bus: Bus) -> None:
         ]
         await asyncio.sleep(0)
         publishers[0].cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(
                 *(subscription.aclose() for subscription in subscriptions[::2]),
                 transport.close(),
@@ -468,7 +468,7 @@ async def test_a_closed_bus_says_so(bus: Bus) -> None:
     subscription = await transport.subscribe("topic").__aenter__()
     unentered = transport.subscribe("topic")
     await transport.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with pytest.raises(StopAsyncIteration):
             await anext(subscription)
         with pytest.raises(TransportClosed):
@@ -484,7 +484,7 @@ async def test_a_closed_bus_says_so(bus: Bus) -> None:
 
 @asynccontextmanager
 async def reading_batches(transport: Transport, topic: str) -> AsyncIterator[BatchSubscription]:
-    async with transport.subscribe(topic) as subscription, asyncio.timeout(20):
+    async with transport.subscribe(topic) as subscription, asyncio.timeout(60):
         yield cast(BatchSubscription, subscription)
 
 
@@ -581,7 +581,7 @@ async def test_each_group_gets_all_and_its_members_share(bus: Bus) -> None:
         reading(transport, "groups", group="b") as other,
     ):
         await transport.publish("groups", *numbered(200))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(len(reader.messages) for reader in one) < 200:
                 await asyncio.sleep(0.01)
         await other[0].has(200)
@@ -595,7 +595,7 @@ async def test_each_group_gets_all_and_its_members_share(bus: Bus) -> None:
 async def test_nothing_is_lost_when_a_reader_goes_before_its_ack(bus: Bus) -> None:
     transport = await bus.connect()
     await transport.publish("resume", *numbered(3))
-    async with transport.subscribe("resume", group="workers") as subscription, asyncio.timeout(20):
+    async with transport.subscribe("resume", group="workers") as subscription, asyncio.timeout(60):
         (await anext(subscription)).ack()
         await anext(subscription)
     async with reading(transport, "resume", group="workers") as [reader]:

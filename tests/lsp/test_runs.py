@@ -108,7 +108,7 @@ def command_of(process: psutil.Process) -> list[str]:
 
 
 async def gone(processes: list[psutil.Process]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes):
             await asyncio.sleep(0.05)
 

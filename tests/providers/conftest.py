@@ -106,7 +106,7 @@ class Chat:
     async def end(self, *handlers: Handler, **options) -> Event:
         """Run a step to its end, whatever that is; return its last event."""
         result = self.start(*handlers, **options)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             try:
                 await result.result()
             except Exception as error:

@@ -294,13 +294,13 @@ async def test_the_end_of_the_run_closes_connections_too(scripts: Scripts) -> No
         """chatStep.startStream("a").on("partial", () => done());""", endless(scripts.chat)
     )
     assert ran.outcome.kind == "ok"
-    await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 5)
+    await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 60)
 
 
 async def test_an_idle_connection_ends_with_the_engine(scripts: Scripts) -> None:
     ran = await scripts.run("await chatStep.startStream('a').finalText();", scripts.chat.answers("x"))
     assert ran.text == ""
-    await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 30)
+    await asyncio.wait_for(scripts.chat.server.exchanges[0].gone.wait(), 60)
 
 
 class TestCaps:

@@ -332,7 +332,7 @@ class TestWhatClaudeSends:
             await exchange.stall()
 
         result = claude_chat.start(stalls)
-        await asyncio.wait_for(claude_chat.heard.first_delta.wait(), 10)
+        await asyncio.wait_for(claude_chat.heard.first_delta.wait(), 60)
         await result.cancel()
         last = claude_chat.heard.last
         assert (last.type, last.text, last.meta.usage.input_tokens) == ("interrupt", "so far", 1000)

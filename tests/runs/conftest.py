@@ -70,7 +70,9 @@ def write(tmp_path: Path) -> Write:
 
 async def nothing_left() -> None:
     """No process that these tests started lives on."""
-    _, left = await asyncio.to_thread(psutil.wait_procs, psutil.Process().children(recursive=True), timeout=5)
+    _, left = await asyncio.to_thread(
+        psutil.wait_procs, psutil.Process().children(recursive=True), timeout=60
+    )
     assert not left, [process.cmdline() for process in left]
 
 

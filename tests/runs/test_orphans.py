@@ -56,7 +56,7 @@ async def test_no_child_survives_a_supervisor_that_is_killed() -> None:
     assert len(children) == len(SCRIPTS) + 1
     supervisor.kill()
     await supervisor.wait()
-    _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=10)
+    _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=60)
     for process in left:
         process.kill()
     assert not left
@@ -112,7 +112,7 @@ async def test_ctrl_c_in_the_terminal_is_the_supervisors_alone() -> None:
     os.killpg(supervisor.pid, signal.SIGINT)
     async with asyncio.timeout(SECONDS):
         await supervisor.wait()
-    _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=10)
+    _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=60)
     assert not left
 
 

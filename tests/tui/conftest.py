@@ -52,7 +52,7 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join(line for line in whole if line.strip())
 
 
-async def until(pilot: "Pilot[Any]", condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(pilot: "Pilot[Any]", condition: Callable[[], bool], seconds: float = 60) -> None:
     """Lets the app work until something is so."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -76,7 +76,7 @@ def test_an_interrupt_ends_it(scripted: Scripted, question: str) -> None:
         else:
             _until_it_catches_signals(running.pid)
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 130
+        assert running.wait(60) == 130
     finally:
         running.kill()
         running.communicate()
@@ -128,7 +128,7 @@ def test_on_a_terminal_it_is_a_screen_that_leaves_no_trace(scripted: Scripted) -
         read_until(terminal, b"Pinocchio")
         os.write(terminal, b"\x11")  # Ctrl+Q
         read_until(terminal, b"\x1b[?1049l")  # the screen from before
-        assert running.wait(30) == 0
+        assert running.wait(60) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
@@ -142,4 +142,4 @@ def test_plain_on_a_terminal(scripted: Scripted) -> None:
         read_until(terminal, b"Hello.")
         read_until(terminal, b"> ")
         os.write(terminal, b"\x04")
-        assert running.wait(30) == 0
+        assert running.wait(60) == 0
