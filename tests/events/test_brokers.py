@@ -400,16 +400,16 @@ async def test_a_message_whose_readers_die_goes_to_others_and_at_last_to_the_dea
 async def test_a_reader_that_is_busy_for_long_keeps_its_message(
     broker: Server, open_bus: Callable[..., Awaitable[Any]]
 ) -> None:
-    transport = await open_bus(claim_after=0.6)
+    transport = await open_bus(claim_after=1.5)
     async with (
         transport.subscribe("work", group="workers") as busy,
         transport.subscribe("work", group="workers") as idle,
-        asyncio.timeout(30),
+        asyncio.timeout(60),
     ):
         await transport.publish("work", Message(b"long"))
         tasks = {asyncio.create_task(anext(each)): each for each in (busy, idle)}
         [done], [waiting] = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        done_at_once, _ = await asyncio.wait({waiting}, timeout=2.5)
+        done_at_once, _ = await asyncio.wait({waiting}, timeout=4)
         assert not done_at_once
         done.result().ack()
         await transport.publish("work", Message(b"next"))

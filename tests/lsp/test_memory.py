@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import json
+import pathlib
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import pytest
 from geppetto.lsp.server import GeppettoServer, create_server
 
 SCRIPT = "const conversation = new Conversation();\n" * 50
-MEBIBYTE = 1024 * 1024
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+# Paths intern their parts; the table of all interned strings belongs to the process, and grows in leaps.
+INTERNED = tracemalloc.Filter(False, pathlib.__file__)
 
 
 class Editor:
@@ -42,18 +48,31 @@ class Editor:
         self.answered.clear()
         message = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": params}
         self.server.rpc.receive([json.dumps(message).encode()])
-        await asyncio.wait_for(self.answered.wait(), 30)
+        await asyncio.wait_for(self.answered.wait(), 120)
         return self.last
 
-    async def measured(self) -> tuple[int, int]:
-        """Live objects, and resident bytes, once everything has settled."""
+    async def measured(self, document: Any) -> tuple[int, int, int]:
+        """Live objects, the bytes that Python holds, and resident bytes, once everything has settled."""
+        # The answer comes when all that was said before has reached the backend.
+        position = {"line": 1, "character": 8}
+        await self.ask("textDocument/hover", {"textDocument": document, "position": position})
         await asyncio.sleep(0.3)
         gc.collect()
-        return len(gc.get_objects()), psutil.Process().memory_info().rss
+        snapshot = tracemalloc.take_snapshot().filter_traces([INTERNED])
+        held = sum(statistic.size for statistic in snapshot.statistics("filename"))
+        return len(gc.get_objects()), held, psutil.Process().memory_info().rss
 
 
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("pulls", "share"), [(True, 1), (False, 10)], ids=["pull", "push"])
+@pytest.mark.parametrize(("pulls", "share"), [(True, 1), (False, 2)], ids=["pull", "push"])
 async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: bool, share: int) -> None:
     editor = Editor()
     capabilities: Any = {"textDocument": {"diagnostic": {}} if pulls else {}}
@@ -108,13 +127,15 @@ async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: 
     try:
         await edit(1_000)
         await open_and_close(200, 0)
-        objects, resident = await editor.measured()
-        await edit(20_000 // share)
-        await open_and_close(2_000 // share, 200)
-        objects_after, resident_after = await editor.measured()
+        objects, held, resident = await editor.measured(document)
+        await edit(4_000 // share)
+        await open_and_close(400 // share, 200)
+        objects_after, held_after, resident_after = await editor.measured(document)
         assert len(editor.server.documents) == 1
         assert not list(workspace.iterdir())
         assert objects_after - objects < 500, f"{objects_after - objects} more objects"
+        # The text of each document that was opened would be more, and so would two hundred bytes an edit.
+        assert held_after - held < 300 * KIBIBYTE, f"{(held_after - held) // KIBIBYTE} KiB more"
         assert resident_after - resident < 24 * MEBIBYTE, (
             f"{(resident_after - resident) / MEBIBYTE:.0f} MiB more"
         )

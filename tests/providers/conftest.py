@@ -23,7 +23,7 @@ from tests.providers.http_server import Handler, Server
 
 KEY = "sk-planted-0123456789abcdef"
 QUICK = Retries(delay=0.01, max_delay=0.02, chance=lambda: 1.0)
-PATIENCE = Timeouts(connect=5, first_token=10, idle=10, total=20)
+PATIENCE = Timeouts(connect=30, first_token=60, idle=60, total=100)
 
 
 class Heard:
@@ -106,7 +106,7 @@ class Chat:
     async def end(self, *handlers: Handler, **options) -> Event:
         """Run a step to its end, whatever that is; return its last event."""
         result = self.start(*handlers, **options)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             try:
                 await result.result()
             except Exception as error:
