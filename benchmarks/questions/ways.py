@@ -10,8 +10,8 @@ from pathlib import Path
 from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
 from geppetto.runtime.limits import Limits
-from geppetto.runtime.modules import Script
 from geppetto.runtime.output import ConsoleLine, Output
+from geppetto.runtime.script import Script
 from geppetto.runtime.setup import setup_standard
 from geppetto.steps.chat.clients import Clients
 from geppetto.steps.chat.openai import OpenAIStep
