@@ -11,7 +11,9 @@ from geppetto.lsp.documents.text import Position
 from geppetto.lsp.lint.check import BackendDefinitions, check
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.models import Chosen, KnownNames
+from geppetto.lsp.lint.resolution import GLOBALS, METHODS, Resolution
 from geppetto.lsp.lint.rules import RULES, Severity
+from geppetto.lsp.lint.tree import tree_of
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.shadow import Shadow
 from geppetto.resources import typings_path
@@ -244,6 +246,72 @@ async def test_found(linter: Linter, code: str, snippet: str) -> None:
     assert [finding.rule.code for finding in findings] == [code]
     assert marked(document, findings) == snippet
     assert findings[0].message
+
+
+SHADOWED = [
+    'function f(chatStep) { chatStep.startStream("x"); }\nf;',
+    'const f = (conversation) => conversation.addMessage("x", "y");\nf;',
+    'try { throw 1; } catch (embeddings) { embeddings.generateEmbeddingAsync("x"); }',
+    'const { chatStep } = params;\nchatStep.startStream("x");',
+    'const { a: chatStep } = params;\nchatStep.startStream("x");',
+    'let c = new Conversation();\nc = params;\nc.addMessage("x", "y");',
+    'const c = new Conversation();\n{\n  const c = { addMessage() {} };\n  c.addMessage("x");\n}\nc.addMessage("x", "y");',
+    '/** @type {any} */\nconst c = new Conversation();\nc.addMessage("x", "y");',
+    'const ch\\u0061tStep = params;\nchatStep.startStream("x");',
+    "for (const chatStep of [params]) chatStep.startStream(1);",
+    "const a = a.on();\na.on();\nconst b = c.on(), c = b.on();\nb.on(1);",
+    "chatStep.addMessage(1);\nembeddings.startStream(1);",
+    "class done {}\ndone();",
+    'enum chatStep { startStream }\nchatStep.startStream("x");',
+]
+
+
+async def surely_api(linter: Linter, text: str) -> tuple[int, int]:
+    """Of the names in a script how many are the API's beyond doubt, and how many more only TypeScript knows to be.
+
+    No doubt is one that TypeScript does not share.
+    """
+    uri = (linter.folder / "sure.geppetto.js").as_uri()
+    document = linter.documents.open(uri, "javascript", 1, text)
+    linter.backend.open(document)
+    tree = tree_of(document)
+    assert tree is not None
+    resolution, definitions = Resolution(tree), BackendDefinitions(linter.backend)
+    words = {*GLOBALS, *(method for methods in METHODS.values() for method in methods)}
+    places = {node.start_byte // 2 for word in words for node in tree.mentions_of(word)}
+    answers = {place: await definitions.is_api(document, place) for place in sorted(places)}
+    sure = {place for place in places if resolution.is_surely_api(place)}
+    linter.backend.close_document(uri)
+    linter.documents.close(uri)
+    assert all(answers[place] for place in sure), text
+    return len(sure), sum(answers.values()) - len(sure)
+
+
+async def test_what_needs_no_question(linter: Linter) -> None:
+    """TypeScript agrees wherever it is not asked, and it is seldom asked."""
+    snippets = [text.replace("⟦", "").replace("⟧", "") for texts in FOUND.values() for text in texts]
+    samples = Path(__file__).parents[2] / "samples"
+    scripts = [path.read_text("utf-8") for path in samples.rglob("*.geppetto.js")]
+    counts = [await surely_api(linter, text) for text in [*snippets, *CLEAN, *scripts]]
+    sure, asked = (sum(each) for each in zip(*counts, strict=True))
+    assert sure > 5 * asked
+    for text in [*LOOK_ALIKES, *SHADOWED]:
+        await surely_api(linter, text)
+
+
+async def test_the_api_that_rules_look_at(linter: Linter) -> None:
+    values = {
+        "Step": "chatStep",
+        "Stream": 'chatStep.startStream("x")',
+        "Conversation": "new Conversation()",
+        "ChatStepFactory": "new ChatStepFactory()",
+        "Embeddings": "embeddings",
+    }
+    lines = [f"({values[type_]}).{method};" for type_, methods in METHODS.items() for method in methods]
+    lines += [f"const c{n} = {line.replace('(', '', 1).replace(')', '', 1)}" for n, line in enumerate(lines)]
+    lines += [f"{name};" for name in GLOBALS]
+    sure, _ = await surely_api(linter, "\n".join(lines))
+    assert sure >= len(lines) // 2
 
 
 async def test_every_rule_has_a_snippet_and_a_page() -> None:

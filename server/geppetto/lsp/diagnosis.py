@@ -48,17 +48,18 @@ async def diagnose(
     Raises:
         Unavailable: the TypeScript server cannot answer.
     """
+    # First the look at the syntax, in its thread: the question to TypeScript may take this one's processor.
+    checking = asyncio.ensure_future(
+        check(document, BackendDefinitions(backend, is_strict=is_strict), severities, known_names)
+    )
     asked = asyncio.ensure_future(
         backend.request("textDocument/diagnostic", {"textDocument": {"uri": document.uri}})
     )
     try:
-        # The question is on its way: TypeScript thinks while the syntax is read here.
-        findings = await check(
-            document, BackendDefinitions(backend, is_strict=is_strict), severities, known_names
-        )
-        answer = await asked
+        answer, findings = await asyncio.gather(asked, checking)
     finally:
         asked.cancel()
+        checking.cancel()
     items = answer.get("items") if isinstance(answer, dict) else None
     said_better = {
         (code, document.text.position_at(finding.start).line)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Position, Range
-from geppetto.lsp.lint.tree import MAX_UNITS, can_await
+from geppetto.lsp.lint.tree import can_await, tree_of
 from geppetto.lsp.params import capability, range_json
 
 _SNIPPET = 15
@@ -168,17 +168,15 @@ def snippets(client: JsonObject, document: Document, position: Position) -> list
 
 def _begins_statement(document: Document, position: Position, word: str) -> bool | None:
     """Whether `await` may stand in the statement that begins here; None if none does."""
-    from geppetto.runtime.syntax import parse
-
-    if len(document.text) > MAX_UNITS:
+    tree = tree_of(document)
+    if tree is None:
         return None
     units = str(document.text).encode("utf-16-le", "surrogatepass")
     end = 2 * document.text.offset_at(position)
     start = end - len(word.encode("utf-16-le"))
     # With a name and an end of its own, whatever follows.
     text = (units[:start] + f"{_NAME};".encode("utf-16-le") + units[end:]).decode("utf-16-le", "replace")
-    root = parse(text, "typescript" if document.is_typescript else "javascript")
-    node = root.descendant_for_byte_range(start, start + 2)
+    node = tree.root_of(text).descendant_for_byte_range(start, start + 2)
     statement = None if node is None else node.parent
     if node is None or node.type != "identifier" or node.end_byte - node.start_byte != 2 * len(_NAME):
         return None

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from geppetto.lsp.documents.uris import path_of
 from geppetto.lsp.lint import endings, images, models, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.models import KnownNames
+from geppetto.lsp.lint.resolution import Resolution
 from geppetto.lsp.lint.rules import UNKNOWN_MODEL, Severity
 from geppetto.lsp.lint.suppression import is_suppressed
 from geppetto.lsp.lint.tree import Tree, tree_of
@@ -62,37 +65,83 @@ async def _nothing_known() -> KnownNames:
     return KnownNames()
 
 
-async def check(
+def check(
     document: Document,
     definitions: Definitions,
     severities: Mapping[str, Severity | None],
     known_names: Callable[[], Awaitable[KnownNames]] = _nothing_known,
-) -> list[Finding]:
+) -> Awaitable[list[Finding]]:
     """The findings in a document, in order, without those that a comment or the settings switch off.
+
+    A thread begins to look before this returns. Await the result, also if it is not wanted any more.
 
     Args:
         severities: by code, where the settings say something; None is off.
         known_names: asked only if the script names a model.
     """
+    looking = asyncio.get_running_loop().run_in_executor(_thread(), _look, document)
+    return _judge(looking, document, definitions, severities, known_names)
+
+
+@cache
+def _thread() -> Executor:
+    # The event loop goes to sleep after a question to the TypeScript server, which then gets the processor it was
+    # asked on: only another thread looks at a script while it thinks.
+    return ThreadPoolExecutor(1, thread_name_prefix="lint")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the syntax of a script tells.
+
+    Attributes:
+        suspects: what is wrong if their probes are names of the API.
+        resolution: tells of which names that is sure.
+    """
+
+    tree: Tree
+    suspects: list[Finding]
+    resolution: Resolution
+    names_models: bool
+
+
+def _look(document: Document) -> _Look | None:
     tree = tree_of(document)
     if tree is None:
+        return None
+    suspects = _suspects(tree, _folder_of(document))
+    resolution = Resolution(tree)
+    for finding in suspects:
+        resolution.is_surely_api(finding.probe)  # so that it is known
+    return _Look(tree, suspects, resolution, any(True for _ in models.model_places(tree)))
+
+
+async def _judge(
+    looking: Awaitable[_Look | None],
+    document: Document,
+    definitions: Definitions,
+    severities: Mapping[str, Severity | None],
+    known_names: Callable[[], Awaitable[KnownNames]],
+) -> list[Finding]:
+    look = await looking
+    if look is None:
         return []
-    found = _suspects(tree, _folder_of(document))
-    if severities.get(UNKNOWN_MODEL.code, UNKNOWN_MODEL.severity) is not None and any(
-        models.model_places(tree)
-    ):
-        found += models.check(tree, await known_names())
+    found = look.suspects
+    if look.names_models and severities.get(UNKNOWN_MODEL.code, UNKNOWN_MODEL.severity) is not None:
+        found = [*found, *models.check(look.tree, await known_names())]
     suspected = [
         replace(finding, severity=severities.get(finding.rule.code))
         for finding in found
         if severities.get(finding.rule.code, finding.rule.severity) is not None
         and not is_suppressed(document.text, document.text.position_at(finding.start).line, finding.rule.code)
     ][:_MAX_FINDINGS]
-    probes = sorted({finding.probe for finding in suspected})
-    confirmed = await asyncio.gather(*(definitions.is_api(document, probe) for probe in probes))
-    is_api = dict(zip(probes, confirmed, strict=True))
+    probes = {finding.probe for finding in suspected}
+    confirmed = {probe for probe in probes if look.resolution.is_surely_api(probe)}
+    if doubted := sorted(probes - confirmed):
+        answers = await asyncio.gather(*(definitions.is_api(document, probe) for probe in doubted))
+        confirmed.update(probe for probe, is_api in zip(doubted, answers, strict=True) if is_api)
     return sorted(
-        (finding for finding in suspected if is_api[finding.probe]), key=lambda finding: finding.start
+        (finding for finding in suspected if finding.probe in confirmed), key=lambda finding: finding.start
     )
 
 

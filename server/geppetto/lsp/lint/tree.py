@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,59 +44,84 @@ class Call:
         return [child for child in self._list.named_children if child.type != "comment"]
 
 
-_QUERY = """
-(call_expression function: (member_expression)) @call
-(identifier) @name
-(shorthand_property_identifier) @name
-(program) @block
-(statement_block) @block
-(switch_case) @block
-(switch_default) @block
-(member_expression) @member
-(arguments (object) @options)
+_CALLS = """
+(call_expression
+  function: (member_expression object: (_) @receiver property: (property_identifier) @method)
+  arguments: (arguments) @list) @call
 """
-"""What rules look at. One search in tree-sitter itself is many times as fast as a walk through every node here."""
+"""One search in tree-sitter itself is many times as fast as a walk through every node here."""
+
+_NAMES = ("identifier", "shorthand_property_identifier")
 
 
 class Tree:
-    """The syntax of one version of a script.
+    """The syntax of one version of a script. What only some rules look at is searched when one does."""
 
-    Attributes:
-        source: the text.
-        blocks: nodes that hold statements.
-        members: accesses `object.property`.
-        options: object literals that are passed to a call.
-    """
+    def __init__(self, text: str, *, is_typescript: bool, before: Tree | None = None) -> None:
+        from geppetto.runtime.syntax import parsed
 
-    def __init__(self, text: str, *, is_typescript: bool) -> None:
-        from geppetto.runtime.syntax import captures, parse
-
-        grammar = "typescript" if is_typescript else "javascript"
         self.source = text
-        self._bytes = text.encode("utf-16-le", "surrogatepass")
-        self.root = parse(text, grammar)
-        found = captures(self.root, grammar, _QUERY)
-        self.blocks = found.get("block", [])
-        self.members = found.get("member", [])
-        self.options = found.get("options", [])
-        self._names = found.get("name", [])
-        self.calls = [call for node in found.get("call", []) if (call := self.call(node)) is not None]
+        self._parsed = parsed(
+            text, "typescript" if is_typescript else "javascript", before._parsed if before else None
+        )
+        self._mentions: dict[str, list[Node]] = {}
+
+    @property
+    def root(self) -> Node:
+        return self._parsed.root
+
+    def root_of(self, text: str) -> Node:
+        """The syntax of a text that differs from this one in one place."""
+        from geppetto.runtime.syntax import parsed
+
+        return parsed(text, self._parsed.grammar, self._parsed).root
 
     @cached_property
-    def _places(self) -> dict[str, list[Node]]:
-        places: dict[str, list[Node]] = {}
-        for node in self._names:
-            places.setdefault(self.text_of(node), []).append(node)
-        return places
+    def calls(self) -> list[Call]:
+        """All calls of methods."""
+        from geppetto.runtime.syntax import matches
+
+        calls: list[Call] = []
+        for found in matches(self.root, self._parsed.grammar, _CALLS):
+            (node,), (receiver,), (method,) = found["call"], found["receiver"], found["method"]
+            calls.append(Call(node, receiver, method, self.text_of(method), found["list"][0]))
+        return calls
+
+    @cached_property
+    def _calls_by_name(self) -> dict[str, list[Call]]:
+        by_name: dict[str, list[Call]] = {}
+        for call in self.calls:
+            by_name.setdefault(call.name, []).append(call)
+        return by_name
+
+    @cached_property
+    def blocks(self) -> list[Node]:
+        """Nodes that hold statements."""
+        return self._all("[(program) (statement_block) (switch_case) (switch_default)] @block")
+
+    @cached_property
+    def members(self) -> list[Node]:
+        """Accesses `object.property`."""
+        return self._all("(member_expression) @member")
+
+    @cached_property
+    def options(self) -> list[Node]:
+        """Object literals that are passed to a call."""
+        return self._all("(arguments (object) @options)")
+
+    def _all(self, query: str) -> list[Node]:
+        from geppetto.runtime.syntax import captures
+
+        return captures(self.root, self._parsed.grammar, query)
 
     def text_of(self, node: Node) -> str:
         return self.text(node.start_byte // 2, node.end_byte // 2)
 
     def text(self, start: int, end: int) -> str:
-        return self._bytes[2 * start : 2 * end].decode("utf-16-le", "replace")
+        return self._parsed.data[2 * start : 2 * end].decode("utf-16-le", "replace")
 
     def calls_of(self, *names: str) -> Iterator[Call]:
-        return (call for call in self.calls if call.name in names)
+        return (call for name in names for call in self._calls_by_name.get(name, ()))
 
     def string(self, node: Node) -> str | None:
         """The value of a string literal that has neither escapes nor substitutions."""
@@ -111,7 +137,29 @@ class Tree:
 
     def places_of(self, name: str) -> list[Node]:
         """Wherever a name stands as one, its declaration first."""
-        return self._places.get(name, [])
+        return [node for node in self.mentions_of(name) if node.type in _NAMES]
+
+    def mentions_of(self, name: str) -> list[Node]:
+        """The nodes in which a name stands as a word of its own: also properties, strings and comments."""
+        if (mentions := self._mentions.get(name)) is None:
+            mentions = self._mentions[name] = list(self._search(name))
+        return mentions
+
+    def _search(self, name: str) -> Iterator[Node]:
+        source, has_pairs = self.source, len(self._parsed.data) > 2 * len(self.source)
+        root = self.root
+        units = seen = 0
+        start = source.find(name) if name else -1
+        while start >= 0:
+            end = start + len(name)
+            if not (_continues_name(source[start - 1 : start]) or _continues_name(source[end : end + 1])):
+                between = source[seen:start]
+                units += _units(between) if has_pairs else len(between)
+                seen = start
+                node = root.descendant_for_byte_range(2 * units, 2 * units + 2)
+                if node is not None:
+                    yield node
+            start = source.find(name, end)
 
     def call(self, node: Node) -> Call | None:
         """The call of a method that a node is, if it is one."""
@@ -127,12 +175,32 @@ class Tree:
         return Call(node, receiver, method, self.text_of(method), arguments)
 
 
-@lru_cache(maxsize=8)
+def _continues_name(character: str) -> bool:
+    return character.isalnum() or (character != "" and character in "_$\u200c\u200d")
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+_KEPT_TREES = 8
+_trees: OrderedDict[str, tuple[Document, Tree]] = OrderedDict()
+"""The last ones, by URI: the next version of a script is read by what has changed."""
+
+
 def tree_of(document: Document) -> Tree | None:
     """The syntax of a document; None if it is too long to be read."""
     if len(document.text) > MAX_UNITS:
         return None
-    return Tree(str(document.text), is_typescript=document.is_typescript)
+    known, before = _trees.pop(document.uri, (None, None))
+    if before is not None and known == document:
+        tree = before
+    else:
+        tree = Tree(str(document.text), is_typescript=document.is_typescript, before=before)
+    _trees[document.uri] = document, tree
+    if len(_trees) > _KEPT_TREES:
+        _trees.popitem(last=False)
+    return tree
 
 
 def members(tree: Tree, literal: Node) -> dict[str, Node] | None:
