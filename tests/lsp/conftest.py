@@ -227,7 +227,7 @@ async def connect(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[RawCl
         for client in clients:
             if client.process.returncode is None:
                 assert await client.leave() == 0
-            assert "ERROR" not in client.stderr and "Traceback" not in client.stderr, client.stderr
+            assert "ERROR" not in client.stderr and "Traceback" not in client.stderr, client.stderr[-3000:]
         assert not list(tmp_path.glob("geppetto-lsp-*")), "a shadow folder is still there"
     finally:
         for client in clients:

@@ -24,6 +24,8 @@ def serve_stdio() -> int:
     import gc
 
     _set_up_logging()
+    # For so long a thread that looks at a script may hold up what the editor asks meanwhile.
+    sys.setswitchinterval(0.001)
     # What is made now lives for ever: the collector need never look at it.
     gc.disable()
     _import_protocol_types()

@@ -26,7 +26,7 @@ from geppetto.lsp.errors import (
     InvalidParams,
     ResponseError,
 )
-from geppetto.lsp.wire import frame, framed
+from geppetto.lsp.wire import Result, Unread, frame, framed
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Answer: TypeAlias = "JsonValue | Awaitable[JsonValue]"
+Answer: TypeAlias = "Result | Awaitable[Result]"
 Handler: TypeAlias = Callable[[JsonObject], Answer]
 """Gets the parameters of a request or notification.
 
@@ -124,7 +124,7 @@ class GeppettoProtocol(LanguageServerProtocol):
             else:
                 self._answer(number, result)
 
-    async def _finish(self, number: _MessageId, method: str, result: Awaitable[JsonValue]) -> None:
+    async def _finish(self, number: _MessageId, method: str, result: Awaitable[Result]) -> None:
         try:
             self._answer(number, await result)
         except asyncio.CancelledError:
@@ -245,7 +245,12 @@ class GeppettoProtocol(LanguageServerProtocol):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _answer(self, number: _MessageId, result: JsonValue) -> None:
+    def _answer(self, number: _MessageId, result: Result) -> None:
+        if isinstance(result, Unread):
+            if self.writer is not None:
+                head = b'{"jsonrpc":"2.0","id":%b,"result":' % json.dumps(number).encode("ascii")
+                self.writer.write(framed(b"%b%b}" % (head, result.json)))
+            return
         self.send({"jsonrpc": "2.0", "id": number, "result": result})
 
     def _answer_error(self, number: _MessageId | None, error: ResponseError) -> None:

@@ -12,7 +12,9 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import TypeAlias
 
 from geppetto.json_value import JsonValue
 
@@ -30,6 +32,20 @@ class FramingError(Exception):
 def frame(message: JsonValue) -> bytes:
     # ASCII only, so a length in characters is one in bytes, and half a surrogate pair passes.
     return framed(json.dumps(message, separators=(",", ":")).encode("ascii"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value as JSON that came and will go on as it is: to read it and to write it again costs more than to pass it on."""
+
+    json: bytes
+
+    def read(self) -> JsonValue:
+        return json.loads(self.json)
+
+
+Result: TypeAlias = "JsonValue | Unread"
+"""What a request is answered with."""
 
 
 def framed(body: bytes) -> bytes:
@@ -192,15 +208,18 @@ class PipeWriter:
     def _write_what_fits(self, data: bytes) -> bytes:
         """Writes as long as the pipe has room; returns the rest.
 
-        A pipe with room takes a page without waiting, so pages it is: the descriptor is not ours alone to be made
-        non-blocking.
+        A pipe with room takes a page without waiting, so pages it is where the descriptor is not ours alone to be
+        made non-blocking.
         """
         if self._room is None or self._is_broken:
             return b"" if self._is_broken else data
         view = memoryview(data)
         try:
-            while view and self._room.poll(0):
-                view = view[os.write(self._descriptor, view[: select.PIPE_BUF]) :]
+            waits = os.get_blocking(self._descriptor)
+            while view and (not waits or self._room.poll(0)):
+                view = view[os.write(self._descriptor, view[: select.PIPE_BUF] if waits else view) :]
+        except BlockingIOError:
+            return bytes(view)
         except OSError:
             self._is_broken = True
             return b""
@@ -211,10 +230,18 @@ class PipeWriter:
             try:
                 view = memoryview(b"" if self._is_broken else data)
                 while view:
-                    view = view[os.write(self._descriptor, view) :]
+                    view = view[self._write_when_possible(view) :]
             except OSError:
                 self._is_broken = True
             self._written(len(data))
+
+    def _write_when_possible(self, view: memoryview) -> int:
+        try:
+            return os.write(self._descriptor, view)
+        except BlockingIOError:
+            if self._room is not None:
+                self._room.poll()
+            return 0
 
     def _written(self, size: int) -> None:
         with self._lock:

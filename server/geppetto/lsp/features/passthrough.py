@@ -11,6 +11,7 @@ from geppetto.lsp.params import as_list, as_position, as_range, position_json, r
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
 from geppetto.lsp.typescript.backend import Unavailable
+from geppetto.lsp.wire import Result, Unread
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Passed:
     """A method that is passed on.
 
     Attributes:
-        has_places: whether its result can hold URIs. Looking for them in a long completion list takes time.
+        has_places: whether its result can hold URIs. Where it cannot, it goes on to the client unread.
         is_of_document: whether its parameters name a document, which then has to be a script of ours.
         is_of_all: whether it is about scripts that are not open too, and waits until they have been found.
     """
@@ -74,8 +75,8 @@ def _register(server: GeppettoServer, passed: Passed) -> None:
     def handle(params: JsonObject) -> Answer:
         if passed.is_of_document:
             document = server.script_in(params)
-            return None if document is None else pass_on(server, passed, params, document)
-        return pass_on(server, passed, params)
+            return None if document is None else pass_unread(server, passed, params, document)
+        return pass_unread(server, passed, params)
 
     server.on(passed.method, handle)
 
@@ -83,19 +84,36 @@ def _register(server: GeppettoServer, passed: Passed) -> None:
 def pass_on(
     server: GeppettoServer, passed: Passed, params: JsonObject, document: Document | None = None
 ) -> Awaitable[JsonValue]:
+    """Asks like `pass_unread`, for those who look into the result."""
+    return _read(pass_unread(server, passed, params, document))
+
+
+def pass_unread(
+    server: GeppettoServer, passed: Passed, params: JsonObject, document: Document | None = None
+) -> Awaitable[Result]:
     """Asks the TypeScript server, about a document if one is given; sent before this returns."""
     real = params if document is None else with_real_positions(params, document.text)
     if passed.is_of_all and not server.backend.knows_scripts:
         return _later(server, passed, real)
-    return _or_nothing(server.backend.request(passed.method, real, has_places=passed.has_places))
+    return _or_nothing(_ask(server, passed, real))
 
 
-async def _later(server: GeppettoServer, passed: Passed, params: JsonObject) -> JsonValue:
+async def _read(answer: Awaitable[Result]) -> JsonValue:
+    result = await answer
+    return result.read() if isinstance(result, Unread) else result
+
+
+def _ask(server: GeppettoServer, passed: Passed, params: JsonObject) -> Awaitable[Result]:
+    ask = server.backend.request if passed.has_places else server.backend.request_unread
+    return ask(passed.method, params)
+
+
+async def _later(server: GeppettoServer, passed: Passed, params: JsonObject) -> Result:
     await server.backend.wait_for_scripts()
-    return await _or_nothing(server.backend.request(passed.method, params, has_places=passed.has_places))
+    return await _or_nothing(_ask(server, passed, params))
 
 
-async def _or_nothing(answer: Awaitable[JsonValue]) -> JsonValue:
+async def _or_nothing(answer: Awaitable[Result]) -> Result:
     """No answer rather than an error for every key pressed: that the TypeScript server is gone has been said."""
     try:
         return await answer

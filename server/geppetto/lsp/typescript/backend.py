@@ -25,6 +25,7 @@ from geppetto.lsp.typescript.offer import initialize_params
 from geppetto.lsp.typescript.preferences import configuration
 from geppetto.lsp.typescript.process import TypeScriptProcess
 from geppetto.lsp.typescript.shadow import Project, Shadow
+from geppetto.lsp.wire import Result, Unread
 
 logger = logging.getLogger(__name__)
 
@@ -213,42 +214,42 @@ class Backend:
 
     # Questions
 
-    def request(
-        self, method: str, params: JsonValue, *, has_places: bool = True, seconds: float | None = None
-    ) -> Awaitable[JsonValue]:
+    def request(self, method: str, params: JsonValue) -> Awaitable[JsonValue]:
         """Asks; sent before this returns, so that it concerns the documents as they are now.
 
-        Await the result. To cancel that is to cancel the request.
-
-        Args:
-            has_places: whether URIs in the result are translated. Not to look for them saves time.
+        Await the result, in which URIs are the client's. To cancel that is to cancel the request.
 
         Raises:
             ResponseError: the server's, or `Unavailable`.
         """
+        return self._translated(self.request_unread(method, params, unread=False))
+
+    def request_unread(self, method: str, params: JsonValue, *, unread: bool = True) -> Awaitable[Result]:
+        """Asks like `request` for what holds no URIs: the result is not looked into."""
         connection = self._running()
-        sent = connection.send(method, self.addresses.to_server(params)) if connection else None
-        return self._answer(
-            connection, sent, method, params, has_places, seconds or self._patience.answer_seconds
-        )
+        translated = self.addresses.to_server(params)
+        sent = connection.send(method, translated, unread=unread) if connection else None
+        return self._answer(connection, sent, method, params, unread)
+
+    async def _translated(self, answer: Awaitable[Result]) -> JsonValue:
+        result = await answer
+        return self.addresses.to_client(result.read() if isinstance(result, Unread) else result)
 
     async def _answer(
         self,
         connection: Connection | None,
-        sent: tuple[int, asyncio.Future[JsonValue]] | None,
+        sent: tuple[int, asyncio.Future[Result]] | None,
         method: str,
         params: JsonValue,
-        has_places: bool,
-        seconds: float,
-    ) -> JsonValue:
-        deadline = time.monotonic() + seconds
+        unread: bool,
+    ) -> Result:
+        deadline = time.monotonic() + self._patience.answer_seconds
         for is_last in (False, True):
             if connection is None or sent is None:
                 connection = await self._wait_for_start(deadline)
-                sent = connection.send(method, self.addresses.to_server(params))
+                sent = connection.send(method, self.addresses.to_server(params), unread=unread)
             try:
-                result = await self._patiently(connection, sent, method, deadline)
-                return self.addresses.to_client(result) if has_places else result
+                return await self._patiently(connection, sent, method, deadline)
             except ConnectionLost:
                 # It only reads, so it may be asked twice; a request that kills the server is not asked thrice.
                 if is_last:
@@ -259,10 +260,10 @@ class Backend:
     async def _patiently(
         self,
         connection: Connection,
-        sent: tuple[int, asyncio.Future[JsonValue]],
+        sent: tuple[int, asyncio.Future[Result]],
         method: str,
         deadline: float,
-    ) -> JsonValue:
+    ) -> Result:
         number, future = sent
         heard = connection.heard
         try:

@@ -4,19 +4,24 @@ import asyncio
 import itertools
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import cast
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.errors import INTERNAL_ERROR, METHOD_NOT_FOUND, ResponseError
 from geppetto.lsp.typescript.process import TypeScriptProcess
-from geppetto.lsp.wire import PipeReader, PipeWriter, frame
+from geppetto.lsp.wire import PipeReader, PipeWriter, Result, Unread, frame
 
 logger = logging.getLogger(__name__)
 
 _ACCEPTED = frozenset(
     {"client/registerCapability", "client/unregisterCapability", "window/workDoneProgress/create"}
 )
+
+
+_RESULT = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d+),"result":')
+"""How the TypeScript server begins an answer; its result is all that follows, but for a brace."""
 
 
 class ConnectionLost(Exception):
@@ -40,24 +45,34 @@ class Connection:
         self._on_message = on_message
         self._on_end = on_end
         self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[JsonValue]] = {}
+        self._waiting: dict[int, asyncio.Future[Result]] = {}
+        self._unread: set[int] = set()
         self._writer = PipeWriter(process.stdin, name="tsc-stdin")
         PipeReader(process.stdout, on_bodies=self._receive, on_end=self._end, name="tsc-stdout")
 
-    def send(self, method: str, params: JsonValue = None) -> tuple[int, asyncio.Future[JsonValue]]:
-        """Sends a request now; its id, and the future that gets the result or a ResponseError."""
+    def send(
+        self, method: str, params: JsonValue = None, *, unread: bool = False
+    ) -> tuple[int, asyncio.Future[Result]]:
+        """Sends a request now; its id, and the future that gets the result or a ResponseError.
+
+        Args:
+            unread: the result may come as `Unread`.
+        """
         number = next(self._ids)
-        future: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.is_lost:
             future.set_exception(ConnectionLost())
             return number, future
         self._waiting[number] = future
+        if unread:
+            self._unread.add(number)
         message: JsonObject = {"jsonrpc": "2.0", "id": number, "method": method}
         self._write(message, params)
         return number, future
 
     def forget(self, number: int) -> None:
         """Tells the server that nobody waits for an answer any more."""
+        self._unread.discard(number)
         if self._waiting.pop(number, None) is not None:
             self.notify("$/cancelRequest", {"id": number})
 
@@ -79,6 +94,8 @@ class Connection:
     def _receive(self, bodies: list[bytes]) -> None:
         for body in bodies:
             self.heard += 1
+            if self._unread and self._pass(body):
+                continue
             try:
                 message = cast(JsonObject, json.loads(body))
             except ValueError as error:
@@ -90,6 +107,16 @@ class Connection:
                 self._take(method, message)
             else:
                 self._answer(message)
+
+    def _pass(self, body: bytes) -> bool:
+        """Whether a message is a result that nobody here looks into; then it is handed over."""
+        match = _RESULT.match(body)
+        if match is None or (number := int(match[1])) not in self._unread:
+            return False
+        future = self._waiting.pop(number, None)
+        if future is not None and not future.done():
+            future.set_result(Unread(body[match.end() : -1]))
+        return True
 
     def _answer(self, message: JsonObject) -> None:
         number = message.get("id")

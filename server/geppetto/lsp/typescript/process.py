@@ -28,6 +28,8 @@ class TypeScriptProcess:
         assert self._popen.stdin and self._popen.stdout and self._popen.stderr
         self._stderr: deque[bytes] = deque(maxlen=16)
         self.stdin = self._popen.stdin.fileno()
+        if sys.platform != "win32":
+            os.set_blocking(self.stdin, False)  # this end is nobody's but ours
         self.stdout = self._popen.stdout.fileno()
         self.pid = self._popen.pid
         self._stderr_reader = threading.Thread(
