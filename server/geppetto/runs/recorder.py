@@ -8,11 +8,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.runs.protocol import EndEvent, GapEvent, RunRequest
+from geppetto.runs.handle import RunHandle
+from geppetto.runs.protocol import EndEvent, GapEvent, NoticeEvent, RunRequest
 from geppetto.runs.records import RecordHead
 from geppetto.runs.store import RecordStore
 from geppetto.settings.find import VENDOR_VARIABLES
@@ -31,29 +31,17 @@ class Recorder:
 
     Args:
         store: where the record goes; it bounds its size. What comes beyond is a gap, and the end event.
-        run_id: the run's.
-        request: what runs.
-        started_at: when it was asked for.
-        on_failure: called once, with what went wrong, if the record cannot be written.
+        run: what is recorded; it is told if the record cannot be written.
     """
 
-    def __init__(
-        self,
-        store: RecordStore,
-        run_id: str,
-        request: RunRequest,
-        started_at: datetime,
-        *,
-        on_failure: Callable[[OSError], None],
-    ) -> None:
+    def __init__(self, store: RecordStore, run: RunHandle) -> None:
         self._store = store
-        self._run_id = run_id
+        self._run = run
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._room = store.record_bytes
-        self._on_failure = on_failure
         self._secrets = [
-            json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in _secrets(request.params)
+            json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in _secrets(run.request.params)
         ]
         self._pending: list[bytes] = []
         self._omitted_characters = self._omitted_events = 0
@@ -61,7 +49,10 @@ class Recorder:
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         head = RecordHead(
-            run_id=run_id, started_at=started_at, pid=os.getpid(), request=recorded_request(request)
+            run_id=run.id,
+            started_at=run.started_at,
+            pid=os.getpid(),
+            request=recorded_request(run.request),
         )
         self._append(head.model_dump_json().encode() + b"\n")
 
@@ -110,13 +101,14 @@ class Recorder:
         except OSError as error:
             self._failed = True
             self._pending.clear()
-            self._on_failure(error)
+            text = f"This run leaves no record: {error.strerror} ({error.filename})"
+            self._run.tell(NoticeEvent(text=text))
         finally:
             self._writing = None
         self._start_writing()
 
     def _write_out(self, data: bytes) -> None:
-        path = self._store.path(self._run_id)
+        path = self._store.path(self._run.id)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             file.write(data)
 

@@ -21,7 +21,7 @@ from geppetto.runs.conduct import Conductor, Patience, Tell
 from geppetto.runs.endings import failure
 from geppetto.runs.handle import RunHandle, new_run_id
 from geppetto.runs.pool import WarmPool
-from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, Run, RunEvent, RunRequest
+from geppetto.runs.protocol import EndEvent, QueuedEvent, Run, RunEvent, RunRequest
 from geppetto.runs.recorder import Recorder
 from geppetto.runs.records import RecordError, RunRecord
 from geppetto.runs.replay import replay
@@ -266,15 +266,7 @@ class RunSupervisor:
         if self.records is None:
             return None
         self._written[handle.id] = asyncio.Event()
-        return Recorder(
-            self.records,
-            handle.id,
-            handle.request,
-            handle.started_at,
-            on_failure=lambda error: handle.tell(
-                NoticeEvent(text=f"This run leaves no record: {error.strerror} ({error.filename})")
-            ),
-        )
+        return Recorder(self.records, handle)
 
     async def _prune(self) -> None:
         if self.records is not None and not self._closed:

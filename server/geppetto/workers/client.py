@@ -18,7 +18,7 @@ from geppetto.events.transports.connect import connect
 from geppetto.events.wire import peer_topic
 from geppetto.runs.endings import failure, run_error
 from geppetto.runs.handle import RunHandle, new_run_id
-from geppetto.runs.protocol import EndEvent, NoticeEvent, QueuedEvent, RunEvent, RunRequest
+from geppetto.runs.protocol import EndEvent, QueuedEvent, RunEvent, RunRequest
 from geppetto.runs.recorder import Recorder
 from geppetto.runs.store import RecordStore
 from geppetto.runtime.errors import ScriptError, code_frame
@@ -70,6 +70,14 @@ class RemoteRunner:
         """Connects in the background."""
         self._task(self._connect_ahead())
 
+    async def connect(self) -> None:
+        """Connects now.
+
+        Raises:
+            TransportError: the bus cannot be reached, or there can be no workers behind it.
+        """
+        await self._connected()
+
     def start(self, request: RunRequest) -> RunHandle:
         """Submits a run.
 
@@ -79,7 +87,7 @@ class RemoteRunner:
         if self._closed:
             raise GeppettoError("No more runs: this process is about to end")
         handle = RunHandle(new_run_id(datetime.now(UTC)), request, self._cancel)
-        recorder = self._recorder(handle)
+        recorder = None if self.records is None else Recorder(self.records, handle)
 
         def tell(event: RunEvent, event_json: bytes) -> None:
             if isinstance(event, EndEvent):
@@ -242,19 +250,6 @@ class RemoteRunner:
                 await self._bus.publish(topic, *messages)
             except TransportError as error:
                 logger.debug("An answer was not sent, and will be asked for again: %s", error)
-
-    def _recorder(self, handle: RunHandle) -> Recorder | None:
-        if self.records is None:
-            return None
-        return Recorder(
-            self.records,
-            handle.id,
-            handle.request,
-            handle.started_at,
-            on_failure=lambda error: handle.tell(
-                NoticeEvent(text=f"This run leaves no record: {error.strerror} ({error.filename})")
-            ),
-        )
 
     def _task(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="remote run")
