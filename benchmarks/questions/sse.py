@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
+from geppetto.chat.answering import Answering
 from geppetto.events.router import EventRouter
 from geppetto.steps.chat.step import ChatRequest, ChatStep
 from geppetto.steps.run import StepRun
 from geppetto.steps.tools import ToolUse
-from geppetto.web.answering import Answering
 from geppetto.web.app import create_app
 from geppetto.web.chat import Chat
 from geppetto.web.chats import Chats

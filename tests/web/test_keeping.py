@@ -1,6 +1,5 @@
 """What is kept, and what a stop or a crash leaves."""
 
-import asyncio
 import json
 import re
 import signal
@@ -11,11 +10,10 @@ import pytest
 from geppetto.errors import GeppettoError
 from geppetto.web.server import ServerOptions, serve
 
-from tests.events.brokers import NatsServer, serving
 from tests.web.conftest import PATIENCE, Server, Starter
 
 
-def _answers(page: str) -> list[tuple[str, str, str]]:
+def answers(page: str) -> list[tuple[str, str, str]]:
     """Status, text and what stands below, of each answer on a page."""
     found = re.findall(
         r'data-turn="\w+" data-status="(\w+)" aria-label="Answer">(.*?)<p class="typing"(.*?)</article>',
@@ -25,8 +23,8 @@ def _answers(page: str) -> list[tuple[str, str, str]]:
     return [(status, re.sub(r"<[^>]*>|\s+", " ", body).strip(), below) for status, body, below in found]
 
 
-def _done(page: str) -> bool:
-    return bool(_answers(page)) and _answers(page)[-1][0] != "streaming"
+def done(page: str) -> bool:
+    return bool(answers(page)) and answers(page)[-1][0] != "streaming"
 
 
 def _turns(page: str, role: str) -> list[str]:
@@ -38,24 +36,24 @@ def test_conversations_outlive_the_server_and_what_was_coming_is_kept_as_far_as_
 ) -> None:
     server = start()
     first, _ = server.ask("Hello there\nsecond line")
-    server.wait_for(first, _done)
+    server.wait_for(first, done)
     server.ask("What about the weather?", first)
-    before = server.wait_for(first, lambda page: _done(page) and len(_answers(page)) == 2)
+    before = server.wait_for(first, lambda page: done(page) and len(answers(page)) == 2)
     second, _ = server.ask("Talk without end")
     server.request(f"/c/{second}/title", {"title": "  Renamed <b>  "})
-    server.wait_for(second, lambda page: len(_answers(page)[0][1]) > 100)
+    server.wait_for(second, lambda page: len(answers(page)[0][1]) > 100)
     server.stop(signal.SIGTERM)
 
     server = start()
     after = server.page(first)
-    assert _answers(after) == _answers(before)
+    assert answers(after) == answers(before)
     assert "weather" in after and "sunny" in after
     listed = server.request("/conversations")[1]
     assert re.findall(r">([^<]+)</a>", listed) == ["Renamed &lt;b&gt;", "Hello there"]
     _check_interrupted(server.page(second))
     # And the conversation goes on.
     server.ask("Hello", second)
-    server.wait_for(second, lambda page: _done(page) and len(_answers(page)) == 2)
+    server.wait_for(second, lambda page: done(page) and len(answers(page)) == 2)
     assert server.request(f"/c/{first}", method="DELETE")[0] == 204
     assert server.request(f"/c/{first}")[2]["location"] == "/"
     third, _ = server.ask("Talk without end")
@@ -69,7 +67,7 @@ def test_conversations_outlive_the_server_and_what_was_coming_is_kept_as_far_as_
 
 
 def _check_interrupted(page: str) -> None:
-    ((status, text, below),) = _answers(page)
+    ((status, text, below),) = answers(page)
     assert status == "interrupted" and "Stopped" in below
     assert text.startswith("more and more more and more")
 
@@ -96,36 +94,36 @@ def test_tools_of_ones_own_are_called(start: Starter) -> None:
         (start.folder / name).rename(user / name)
     server = start("--tool", "weather")
     conversation, _ = server.ask("What about the weather?")
-    page = server.wait_for(conversation, _done)
+    page = server.wait_for(conversation, done)
     assert "Rain in Paris!" in page and 'class="tool"' in page
 
 
 def test_stop_keeps_what_was_said_and_the_next_question_is_answered(server: Server) -> None:
     conversation, _ = server.ask("Talk without end")
-    server.wait_for(conversation, lambda page: len(_answers(page)[0][1]) > 100)
+    server.wait_for(conversation, lambda page: len(answers(page)[0][1]) > 100)
     assert server.request("/chat", {"text": "Hello", "conversation": conversation})[0] == 409
     assert server.request(f"/c/{conversation}/stop", {})[0] == 204
-    page = server.wait_for(conversation, _done)
-    assert _answers(page)[0][0] == "interrupted" and "more and more" in _answers(page)[0][1]
+    page = server.wait_for(conversation, done)
+    assert answers(page)[0][0] == "interrupted" and "more and more" in answers(page)[0][1]
     server.ask("Hello", conversation)
-    page = server.wait_for(conversation, lambda page: _done(page) and len(_answers(page)) == 2)
-    assert _answers(page)[1][:2] == ("done", "You said: Hello")
+    page = server.wait_for(conversation, lambda page: done(page) and len(answers(page)) == 2)
+    assert answers(page)[1][:2] == ("done", "You said: Hello")
 
 
 def test_editing_and_asking_again_keep_the_other_versions(server: Server) -> None:
     conversation, _ = server.ask("First")
-    page = server.wait_for(conversation, _done)
+    page = server.wait_for(conversation, done)
     (question,), (answer,) = _turns(page, "user"), _turns(page, "assistant")
     at = f"/c/{conversation}"
     assert server.request(f"{at}/edit", {"turn": question, "text": "Second"})[0] == 204
-    page = server.wait_for(conversation, _done)
-    assert [text for _, text, _ in _answers(page)] == ["You said: Second"] and "2 / 2" in page
+    page = server.wait_for(conversation, done)
+    assert [text for _, text, _ in answers(page)] == ["You said: Second"] and "2 / 2" in page
     (second,) = _turns(page, "assistant")
     assert server.request(f"{at}/retry", {"turn": second, "profile": "parrot"})[0] == 204
-    page = server.wait_for(conversation, _done)
-    assert [text for _, text, _ in _answers(page)] == ["Second"]  # the other profile echoes
+    page = server.wait_for(conversation, done)
+    assert [text for _, text, _ in answers(page)] == ["Second"]  # the other profile echoes
     assert server.request(f"{at}/show", {"turn": answer})[0] == 204
-    assert [text for _, text, _ in _answers(server.page(conversation))] == ["You said: First"]
+    assert [text for _, text, _ in answers(server.page(conversation))] == ["You said: First"]
     for path, values in (
         ("retry", {"turn": question}),
         ("edit", {"turn": answer, "text": "x"}),
@@ -134,9 +132,16 @@ def test_editing_and_asking_again_keep_the_other_versions(server: Server) -> Non
         assert server.request(f"{at}/{path}", values)[0] == 404
 
 
+def test_a_question_has_room_for_a_million_characters_of_any_script(server: Server) -> None:
+    conversation, _ = server.ask("字" * 1_000_000, profile="parrot")
+    assert answers(server.wait_for(conversation, done))[0][1].count("字") == 1_000_000
+    status, body, _ = server.request("/chat", {"text": "字" * 1_000_001})
+    assert status == 400 and "1,000,001 of 1,000,000 characters" in body
+
+
 def test_an_error_is_told_with_what_came_before_it(server: Server) -> None:
     conversation, _ = server.ask("Please fail")
-    ((status, text, below),) = _answers(server.wait_for(conversation, _done))
+    ((status, text, below),) = answers(server.wait_for(conversation, done))
     assert status == "error" and text == "I begin to"
     assert "too much to do" in below
 
@@ -145,7 +150,7 @@ def test_settings_that_are_wrong_are_the_answer(start: Starter) -> None:
     server = start()
     (start.folder / "geppetto.toml").write_text('[chat]\nprovider = "opnai"\n')
     conversation, _ = server.ask("Hello")
-    ((status, _, below),) = _answers(server.wait_for(conversation, _done))
+    ((status, _, below),) = answers(server.wait_for(conversation, done))
     assert status == "error" and "geppetto.toml:2" in below and "openai" in below
 
 
@@ -156,7 +161,7 @@ def test_without_configuration_it_echoes_and_says_so(start: Starter) -> None:
     assert "No model is configured" in server.log.read_text()
     assert "No model is configured" in server.request("/")[1]
     conversation, _ = server.ask("Hello *you*")
-    ((_, text, below),) = _answers(server.wait_for(conversation, _done))
+    ((_, text, below),) = answers(server.wait_for(conversation, done))
     assert text.split() == ["Hello", "you"] and "echo" in below
 
 
@@ -180,19 +185,9 @@ def test_what_cannot_be_served_is_one_clear_error(
     assert "no bus for 'carrier" in refused(bus="carrier://pigeon")
 
 
-@pytest.mark.e2e
-async def test_answers_come_over_a_bus(start: Starter) -> None:
-    async with serving(NatsServer) as nats:
-        server = await asyncio.to_thread(start, "--bus", nats.url)
-        conversation, _ = await asyncio.to_thread(server.ask, "What about the weather?")
-        page = await asyncio.to_thread(server.wait_for, conversation, _done)
-        assert "sunny" in page and 'class="tool' in page
-        await asyncio.to_thread(server.stop)
-
-
 def test_a_turn_is_copied_as_it_was_written(server: Server) -> None:
     conversation, answer = server.ask("What about the weather?")
-    server.wait_for(conversation, _done)
+    server.wait_for(conversation, done)
     _, text, headers = server.request(f"/c/{conversation}/text?turn={answer}")
     assert text == "Let me look.\n\nIt is **sunny**."
     assert headers["content-type"].startswith("text/plain")

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geppetto.cli.options import ChatBus, ChatTool, Profile
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from geppetto.tui.session import ChatSession
 
 
 def chat(
@@ -14,11 +18,13 @@ def chat(
         str | None,
         typer.Argument(metavar="[QUESTION]", help="Ask only this, print the answer, and end."),
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
+    profile: Profile = None,
     system: Annotated[str, typer.Option(metavar="TEXT", help="What the model is told first.")] = "",
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="The folder whose settings are used.")
     ] = Path(),
+    bus: ChatBus = None,
+    tool: ChatTool = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="No screen of its own: questions line by line, answers below.")
     ] = False,
@@ -39,36 +45,38 @@ def chat(
     import asyncio
     import os
     import sys
+    from functools import partial
 
     from geppetto.cli import exit_codes
     from geppetto.cli.params import UsageError
     from geppetto.settings.find import is_configured
     from geppetto.steps.chat.factory import ECHO_NOTICE
+    from geppetto.tui.session import ChatSession
+    from geppetto.workers.choose import HERE
 
     if not folder.is_dir():
         raise UsageError(f"--folder {folder}: there is no such folder.")
-    if profile is not None:
+    if profile is not None and (bus or HERE) == HERE:
         from geppetto.settings.load import load_settings
 
         load_settings(folder, profile)  # an unknown one is told here, not as an answer
-    notice = "" if is_configured(folder, os.environ) else ECHO_NOTICE
+    notice = "" if is_configured(folder, os.environ) or (bus or HERE) != HERE else ECHO_NOTICE
+    session = partial(ChatSession, folder, profile=profile, system=system, bus=bus, tools=tuple(tool or ()))
     is_screen = sys.stdin.isatty() and sys.stdout.isatty() and question is None and not plain
     if is_screen:
-        asyncio.run(_on_screen(folder, profile, system, notice, keeps_history=not no_history))
+        asyncio.run(_on_screen(session, notice, keeps_history=not no_history))
         return
     if notice:
         typer.echo(notice, err=True)
     try:
         asked = None if question is None else _with_what_is_piped(question)
-        well = asyncio.run(_plainly(folder, profile, system, asked))
+        well = asyncio.run(_plainly(session, asked))
     except KeyboardInterrupt:
         raise typer.Exit(exit_codes.CANCELLED) from None
     raise typer.Exit(0 if well else exit_codes.SCRIPT_ERROR)
 
 
-async def _on_screen(
-    folder: Path, profile: str | None, system: str, notice: str, *, keeps_history: bool
-) -> None:
+async def _on_screen(make_session: "Callable[[], ChatSession]", notice: str, *, keeps_history: bool) -> None:
     from geppetto.errors import GeppettoError
 
     try:
@@ -83,21 +91,19 @@ async def _on_screen(
     import platformdirs
 
     from geppetto.tui.prompt_history import PromptHistory
-    from geppetto.tui.session import ChatSession
 
     path = platformdirs.user_state_path("geppetto", appauthor=False) / "chat-history.jsonl"
-    async with ChatSession(folder, profile=profile, system=system) as session:
+    async with make_session() as session:
         await ChatApp(
             session, history=PromptHistory(path if keeps_history else None), notice=notice
         ).run_async()
 
 
-async def _plainly(folder: Path, profile: str | None, system: str, question: str | None) -> bool:
+async def _plainly(make_session: "Callable[[], ChatSession]", question: str | None) -> bool:
     import sys
 
     from geppetto.cli.signals import on_end_signals
     from geppetto.tui.plain_chat import chat, lines_of
-    from geppetto.tui.session import ChatSession
 
     def prompt() -> None:
         if sys.stdin.isatty():
@@ -105,7 +111,7 @@ async def _plainly(folder: Path, profile: str | None, system: str, question: str
             sys.stderr.flush()
 
     questions = lines_of(sys.stdin.fileno(), prompt) if question is None else _only(question)
-    async with ChatSession(folder, profile=profile, system=system) as session:
+    async with make_session() as session:
         return await chat(session, questions, on_end_signals)
 
 

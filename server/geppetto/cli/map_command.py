@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geppetto.cli.options import MaxCost, MaxMemory, MaxTokens, Profile, Root, RunBus, Timeout
+
 if TYPE_CHECKING:
     from geppetto.cli.map_run import MapRequest
-
-_LIMITS = "Limits of each run (none lifts one)"
 
 
 def map_inputs(
@@ -36,13 +36,7 @@ def map_inputs(
             "--concurrency", "-c", min=1, help="Runs at once. Default: one for each core; with a bus, 32."
         ),
     ] = None,
-    bus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Have workers behind this bus do it; none: this machine. Default: the setting bus.url.",
-        ),
-    ] = None,
+    bus: RunBus = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,24 +58,13 @@ def map_inputs(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do those again that did not end well; their results go.")
     ] = False,
-    profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The workspace, which imports may not leave. Default: as for run."),
-    ] = None,
+    profile: Profile = None,
+    root: Root = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time: 90, 90s, 2m.", rich_help_panel=_LIMITS)
-    ] = None,
-    max_memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Memory of the process.", rich_help_panel=_LIMITS)
-    ] = None,
-    max_tokens: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Tokens of all models.", rich_help_panel=_LIMITS)
-    ] = None,
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="DOLLARS", help="Money for all models.", rich_help_panel=_LIMITS)
-    ] = None,
+    timeout: Timeout = None,
+    max_memory: MaxMemory = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Run a script over many inputs, several at a time, and collect what each run prints.
 

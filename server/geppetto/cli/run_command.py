@@ -7,11 +7,11 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from geppetto.cli.options import LIMITS, MaxCost, MaxMemory, MaxTokens, Profile, Root, RunBus, Timeout
 from geppetto.cli.request import RunRequest
 
 Runner: TypeAlias = Callable[[RunRequest], int]
 
-_LIMITS = "Limits (none lifts one)"
 _OUTPUT = "Output"
 _CASSETTE = "Cassettes"
 
@@ -35,21 +35,9 @@ def run(
     list_params: Annotated[
         bool, typer.Option("--list-params", help="Show the params that the script declares, and end.")
     ] = False,
-    profile: Annotated[str | None, typer.Option(help="Profile of geppetto.toml to use.")] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="The workspace, which imports may not leave. Default: the project around the script.",
-        ),
-    ] = None,
-    bus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Have workers behind this bus do it; none: this machine. Default: the setting bus.url.",
-        ),
-    ] = None,
+    profile: Profile = None,
+    root: Root = None,
+    bus: RunBus = None,
     events: Annotated[
         Literal["jsonl", "text", "yaml"] | None,
         typer.Option(
@@ -110,56 +98,34 @@ def run(
             help="With --replay: as fast as it was recorded, or as it goes.", rich_help_panel=_CASSETTE
         ),
     ] = "fast",
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Time for the whole run: 90, 90s, 2m. Default: none.",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
+    timeout: Timeout = None,
     yield_timeout: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
             help="Time without a turn of the event loop. Default: 10s.",
-            rich_help_panel=_LIMITS,
+            rich_help_panel=LIMITS,
         ),
     ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Memory of the process. Default: 3GiB.", rich_help_panel=_LIMITS),
-    ] = None,
+    max_memory: MaxMemory = None,
     max_heap: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Memory of JavaScript objects. Default: 1GiB.", rich_help_panel=_LIMITS
+            metavar="SIZE", help="Memory of JavaScript objects. Default: 1GiB.", rich_help_panel=LIMITS
         ),
     ] = None,
     max_output: Annotated[
         str | None,
-        typer.Option(
-            metavar="SIZE", help="Console and stream text. Default: 64MiB.", rich_help_panel=_LIMITS
-        ),
+        typer.Option(metavar="SIZE", help="Console and stream text. Default: 64MiB.", rich_help_panel=LIMITS),
     ] = None,
     max_streams: Annotated[
         str | None,
         typer.Option(
-            metavar="COUNT", help="Streams at the same time. Default: 4096.", rich_help_panel=_LIMITS
+            metavar="COUNT", help="Streams at the same time. Default: 4096.", rich_help_panel=LIMITS
         ),
     ] = None,
-    max_tokens: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNT", help="Tokens of all models together. Default: none.", rich_help_panel=_LIMITS
-        ),
-    ] = None,
-    max_cost: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DOLLARS", help="Money for all models together. Default: none.", rich_help_panel=_LIMITS
-        ),
-    ] = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Run a script and stream what the models say.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geppetto.cli.options import ChatBus, ChatTool
+
 
 def web(
     folder: Annotated[
@@ -35,14 +37,8 @@ def web(
         list[str] | None,
         typer.Option(metavar="NAME", help="Answer to this name too, as behind a proxy. May be repeated."),
     ] = None,
-    tool: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A tool of yours that models may call. May be repeated."),
-    ] = None,
-    bus: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Send the events over this bus: nats://HOST or redis://HOST."),
-    ] = None,
+    tool: ChatTool = None,
+    bus: ChatBus = None,
 ) -> None:
     """Serve a chat with the configured model, for browsers. No key is needed to try: echo answers.
 
@@ -52,8 +48,14 @@ def web(
     Only this machine can reach it, unless --host says otherwise; then the printed link carries a token.
     Conversations are kept. Ctrl-C stops the server.
     """
+    import logging
+    import sys
+
     from geppetto.errors import GeppettoError
 
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
     try:
         from geppetto.web.server import ServerOptions, serve
     except ModuleNotFoundError as error:

@@ -142,3 +142,12 @@ message_adapter: TypeAdapter[ChatMessage | ToolUseMessage | ToolResultMessage] =
 def compact_json(value: JsonValue) -> str:
     """The text that JavaScript's JSON.stringify gives."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_told(result: JsonValue) -> str:
+    """A tool's result as a model reads it: text as it is, anything else as JSON.
+
+    In the form of JavaScript, where a conversation keeps it: so a later request begins with the same text, which
+    the service may have in its cache.
+    """
+    return result if isinstance(result, str) else compact_json(result)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from geppetto.conversation.models import compact_json
+from geppetto.conversation.models import as_told
 from geppetto.events.codec import well_formed
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.steps.errors import error_text
@@ -30,12 +30,8 @@ class ToolOutcome:
 
     @property
     def text(self) -> str:
-        """The result as the model reads it: text as it is, anything else as JSON.
-
-        In the form of JavaScript, where a conversation keeps it: so a later request begins with the same text, which
-        the service may have in its cache.
-        """
-        return self.result if isinstance(self.result, str) else compact_json(self.result)
+        """The result as the model reads it."""
+        return as_told(self.result)
 
 
 class _Refused(Exception):

@@ -22,6 +22,7 @@ from geppetto.events.models import (
     FinalEvent,
     InterruptEvent,
     PartialEvent,
+    StartEvent,
     ToolCallEvent,
     ToolResultEvent,
 )
@@ -97,21 +98,46 @@ class Prompt(TextArea):
 
 
 class _Answer(ChatEventHandler):
-    """Shows an answer that is coming."""
+    """Shows an answer that is coming, at the end of what was said."""
 
-    def __init__(self, stream: MarkdownStream, status: Static, log: VerticalScroll) -> None:
+    def __init__(self, log: VerticalScroll) -> None:
         self.text = ""
-        self._stream = stream
-        self._status = status
         self._log = log
-        self._tools: dict[str, Static] = {}
+        self._stream: MarkdownStream | None = None
+        self._over = False
+
+    async def open(self) -> None:
+        """Makes room for it."""
+        self.text = ""
+        self._status = Static("…", classes="status", markup=False)
+        self._tools = dict[str, Static]()
         self._began = time.monotonic()
+        await self._log.mount(self._status)
+
+    async def close(self) -> None:
+        """Has the text drawn to its end."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.stop()
+
+    def note(self, text: str) -> None:
+        """Says below it what there is to know meanwhile."""
+        if not self._over:
+            self._status.update(text)
+
+    async def handle_start(self, event: StartEvent) -> None:
+        if self._over:  # its worker was lost, and another one gives it anew
+            self._over = False
+            await self.close()
+            await self.open()
 
     async def handle_partial(self, event: PartialEvent) -> None:
-        self.text += event.delta
-        await self._stream.write(event.delta)
+        if self._status.content != "…":
+            self._status.update("…")
+        await self._say(event.delta)
 
     async def handle_tool_call(self, event: ToolCallEvent) -> None:
+        await self.close()  # what is said next stands below the call
         call = event.tool_call
         shown = Static(f"→ {call.name}({call.input})", classes="tool", markup=False)
         self._tools[call.id] = shown
@@ -125,16 +151,27 @@ class _Answer(ChatEventHandler):
 
     async def handle_final(self, event: FinalEvent) -> None:
         if not self.text:
-            self.text = event.text
-            await self._stream.write(event.text)
-        self._status.update(summary(event.meta, time.monotonic() - self._began))
+            await self._say(event.text)
+        self._end(summary(event.meta, time.monotonic() - self._began))
 
     def handle_interrupt(self, event: InterruptEvent) -> None:
-        self._status.update(f"stopped · {summary(event.meta, time.monotonic() - self._began)}")
+        self._end(f"stopped · {summary(event.meta, time.monotonic() - self._began)}")
 
     def handle_error(self, event: ErrorEvent) -> None:
         self._status.add_class("error")
-        self._status.update(event.error_string)
+        self._end(event.error_string)
+
+    async def _say(self, text: str) -> None:
+        self.text += text
+        if self._stream is None:
+            body = Markdown()
+            await self._log.mount(body, before=self._status)
+            self._stream = Markdown.get_stream(body)
+        await self._stream.write(text)
+
+    def _end(self, text: str) -> None:
+        self._over = True
+        self._status.update(text)
 
 
 class ChatApp(App[None]):
@@ -212,15 +249,14 @@ class ChatApp(App[None]):
     @work(exclusive=True, group="answer")
     async def _ask(self, question: str) -> None:
         log = self._said
-        body, status = Markdown(), Static("…", classes="status", markup=False)
-        await log.mount(Static(question, classes="question", markup=False), body, status)
+        await log.mount(Static(question, classes="question", markup=False))
+        answer = _Answer(log)
+        await answer.open()
         log.anchor()
-        stream = Markdown.get_stream(body)
-        answer = _Answer(stream, status, log)
         try:
-            await self._session.ask(question, answer)
+            await self._session.ask(question, answer, answer.note)
         finally:
-            await stream.stop()
+            await answer.close()
         self._last_answer = answer.text or self._last_answer
 
     def action_stop(self) -> None:

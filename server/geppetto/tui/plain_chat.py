@@ -30,6 +30,8 @@ class _Printer(ChatEventHandler):
 
     def handle_start(self, event: StartEvent) -> None:
         self._began = time.monotonic()
+        self._text = ""
+        self.failed = False  # it may be the answer of another worker, after the one before was lost
 
     def handle_partial(self, event: PartialEvent) -> None:
         self._say(event.delta)
@@ -101,7 +103,7 @@ async def chat(
                 return well
             if question.strip():
                 printer = _Printer()
-                await session.ask(question, printer)
+                await session.ask(question, printer, _note)
                 well = well and not printer.failed
     finally:
         stopping.cancel()

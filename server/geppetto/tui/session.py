@@ -1,24 +1,35 @@
 """One conversation on a terminal, whatever shows it: what was said, who answers, and the answer that is coming."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from geppetto.chat.answering import Answerer, Answering, Choice, GivenAnew
+from geppetto.chat.transcript import Transcript
+from geppetto.conversation.answer import TextPart, ToolPart, answer_messages, text_of
 from geppetto.conversation.models import ChatMessage
 from geppetto.conversation.tree import AnyMessage
 from geppetto.errors import GeppettoError
+from geppetto.events.codec import well_formed
 from geppetto.events.dispatch import ChatEventHandler
 from geppetto.events.router import EventRouter
 from geppetto.steps.context import StepContext
 from geppetto.steps.errors import StepCancelled
 from geppetto.steps.result import StepResult
-from geppetto.web.answering import Answering, Choice
+from geppetto.steps.tools import ToolBox
 
 _CHAT_ID = "terminal"
 
 
 class UnknownProfile(GeppettoError):
     """The settings have no profile of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    question: ChatMessage
+    answer: list[TextPart | ToolPart]
 
 
 class ChatSession:
@@ -29,18 +40,39 @@ class ChatSession:
     Args:
         system: what the model is told before everything else; "" for nothing.
         profile: of the settings; None for the one that they choose themselves.
+        bus: whose workers answer, as the command line says it; None leaves it to the settings.
+        tools: names of the tools that the model may call; where workers answer, theirs.
     """
 
-    def __init__(self, folder: Path, *, profile: str | None = None, system: str = "") -> None:
-        self._answering = Answering(folder, profile)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        profile: str | None = None,
+        system: str = "",
+        bus: str | None = None,
+        tools: Sequence[str] = (),
+    ) -> None:
+        self._answering = Answering(folder, profile, bus=bus, tools=tools)
+        self._tools: ToolBox | None = None
         self._router = EventRouter()
         self._result: StepResult[ChatMessage] | None = None
-        self._messages: list[AnyMessage] = []
+        self._interrupted = False
+        self._said: list[_Exchange] = []
         self._turn = asyncio.Lock()
         self.profile = profile or ""
         self.system = system
 
     async def __aenter__(self) -> "ChatSession":
+        """
+        Raises:
+            GeppettoError: the bus or a tool cannot be used.
+        """
+        try:
+            self._tools = await self._answering.open()
+        except BaseException:
+            await self._answering.close()
+            raise
         await self._router.__aenter__()
         return self
 
@@ -48,11 +80,6 @@ class ChatSession:
         self.interrupt()
         await self._router.close()
         await self._answering.close()
-
-    @property
-    def messages(self) -> Sequence[AnyMessage]:
-        """What was said so far, without what a model is told by `system`."""
-        return self._messages
 
     @property
     def is_busy(self) -> bool:
@@ -69,46 +96,71 @@ class ChatSession:
         Raises:
             UnknownProfile: there is none of that name.
         """
-        known = (await self.choice()).profiles
-        if name and name not in known:
+        choice = await self.choice()
+        known = choice.profiles
+        if name and name not in known and not choice.is_open:
             there = f"there are {', '.join(known)}" if known else "the settings have none"
             raise UnknownProfile(f"There is no profile {name!r}; {there}.")
         self.profile = name
 
-    async def ask(self, question: str, handler: ChatEventHandler) -> bool:
+    async def ask(
+        self, question: str, handler: ChatEventHandler, notice: Callable[[str], None] = lambda _: None
+    ) -> bool:
         """Asks, and returns when the answer has come to its end; `handler` gets its events on the way.
 
         An answer that failed leaves the question unsaid, so that it can be asked again; one that was interrupted
-        stays as far as it came.
+        stays as far as it came. One whose worker is lost ends with an error event, and begins anew with another start.
+
+        Args:
+            notice: told what the person should know while the answer is waited for.
 
         Returns:
             Whether the answer came to its own end.
         """
         async with self._turn:
-            return await self._ask(question, handler)
+            self._interrupted = False
+            asked = ChatMessage(role="user", text=well_formed(question))
+            step = await self._answering.make_step(self.profile, notice)
+            anew: GivenAnew | None = None
+            while True:
+                try:
+                    return await self._follow(step, asked, handler)
+                except GivenAnew as error:
+                    step, anew = error.again, error
+                finally:
+                    if anew is not None and self._interrupted:
+                        anew.drop()
 
-    async def _ask(self, question: str, handler: ChatEventHandler) -> bool:
-        asked = ChatMessage(role="user", text=question)
-        step = await self._answering.make_step(self.profile)
-        handle = await self._router.register_chat_event_handler(step, _CHAT_ID, handler)
-        answer = ""
+    async def _follow(self, step: Answerer, asked: ChatMessage, handler: ChatEventHandler) -> bool:
+        answer = Transcript()
+        handles = [
+            await self._router.register_chat_event_handler(step, _CHAT_ID, each) for each in (handler, answer)
+        ]
+        stays = False
         try:
-            self._result = result = step.start(StepContext(), self._told(asked))
+            self._result = result = step.start(StepContext(tools=self._tools), self._told(asked))
+            if self._interrupted:
+                result.interrupt()
             try:
-                answer = (await result.result()).text
+                await result.result()
+                stays = True
                 return True
             except StepCancelled:
-                answer = result.text
+                stays = True
                 return False
+            except GivenAnew:
+                raise
             except Exception:
                 return False  # whatever it is, the handler has it in the error event
         finally:
-            await handle.remove()
-            if answer:
-                self._messages += [asked, ChatMessage(role="assistant", text=answer)]
+            for handle in handles:
+                await handle.remove()
+            if stays and answer.parts:
+                self._said.append(_Exchange(asked, answer.parts))
 
     def interrupt(self) -> None:
         """Ends the answer that is coming; what came of it stays. Does nothing when there is none."""
+        self._interrupted = True
         if self._result is not None:
             self._result.interrupt()
 
@@ -119,25 +171,24 @@ class ChatSession:
 
     def take_back(self) -> str | None:
         """Unsays the last question and its answer; returns the question, None if nothing was said."""
-        if len(self._messages) < 2:
-            return None
-        question = self._messages[-2]
-        del self._messages[-2:]
-        return question.text if isinstance(question, ChatMessage) else None
+        return self._said.pop().question.text if self._said else None
 
     def forget(self) -> None:
         """Begins anew."""
-        self._messages.clear()
+        self._said.clear()
 
     def markdown(self) -> str:
         """The conversation as a Markdown document."""
-        said = [
-            f"## {message.role}\n\n{message.text}\n"
-            for message in self._messages
-            if isinstance(message, ChatMessage)
-        ]
+        said: list[str] = []
+        for exchange in self._said:
+            said.append(f"## user\n\n{exchange.question.text}\n")
+            said.append(f"## assistant\n\n{text_of(exchange.answer)}\n")
         return "\n".join(said)
 
     def _told(self, asked: ChatMessage) -> list[AnyMessage]:
-        system: list[AnyMessage] = [ChatMessage(role="system", text=self.system)] if self.system else []
-        return [*system, *self._messages, asked]
+        messages: list[AnyMessage] = []
+        if self.system:
+            messages.append(ChatMessage(role="system", text=self.system))
+        for exchange in self._said:
+            messages += [exchange.question, *answer_messages(exchange.answer)]
+        return [*messages, asked]

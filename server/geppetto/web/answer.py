@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+from geppetto.chat.answering import WORKER_LOST
+from geppetto.conversation.answer import TextPart, ToolPart, add_call, add_result
 from geppetto.events.dispatch import ChatEventHandler
 from geppetto.events.models import (
     ErrorEvent,
@@ -12,13 +14,15 @@ from geppetto.events.models import (
     InterruptEvent,
     PartialEvent,
     StartEvent,
+    ToolCall,
     ToolCallEvent,
+    ToolResult,
     ToolResultEvent,
 )
 from geppetto.web.blocks import BlockSplitter, blocks_of
 from geppetto.web.feed import Feed
 from geppetto.web.markdown import to_html
-from geppetto.web.turns import Status, TextPart, ToolPart, Turn
+from geppetto.web.turns import Status, Turn
 from geppetto.web.views import Views
 
 PAUSE: Final = 0.04
@@ -36,6 +40,7 @@ class Answer(ChatEventHandler):
 
     - `block {turn, n, html, done}`: block n of the turn is this now; when `done`, for good.
     - `tail {turn, n, text}`: this text goes to the end of block n, until the block comes anew.
+    - `note {turn, text}`: what there is to know while the answer is waited for; "" for nothing any more.
     - `end {turn, html, said}`: the answer is over; `html` is what stands below it.
     """
 
@@ -44,6 +49,8 @@ class Answer(ChatEventHandler):
         self.ended = asyncio.Event()
         self.changed = False
         """Whether there is more than when it was last saved; for whoever saves it."""
+        self.is_given_anew = False
+        """Whether it broke off and another one, in its place, is about to begin."""
         self._feed = feed
         self._views = views
         self._html: list[str] = []
@@ -53,7 +60,7 @@ class Answer(ChatEventHandler):
         self._splitter = BlockSplitter()
         self._rendered = 0
         self._sent = 0
-        self._tool_places: dict[str, int] = {}
+        self._tool_places: list[tuple[ToolPart, int]] = []
         self._started = self._flushed = asyncio.get_running_loop().time()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -78,14 +85,14 @@ class Answer(ChatEventHandler):
         if event.step.step_id != self.turn.id or self.ended.is_set():
             return
         self.changed = True
+        self.note("")
         match event:
             case PartialEvent():
                 await self._take_text(event.delta)
             case ToolCallEvent():
-                call = event.tool_call
-                self._add_tool(ToolPart(id=call.id, name=call.name, input=call.input))
+                self._add_tool(event.tool_call)
             case ToolResultEvent():
-                self._finish_tool(event)
+                self._finish_tool(event.tool_result)
             case StartEvent():
                 self.turn.meta.engine = event.meta.engine
             case FinalEvent() | InterruptEvent():
@@ -95,6 +102,7 @@ class Answer(ChatEventHandler):
                 self.end("done" if event.type == "final" else "interrupted")
             case ErrorEvent():
                 self._learn(event.meta)
+                self.is_given_anew = event.code == WORKER_LOST
                 self.end("error", error=event.error_string)
 
     handle_start = take
@@ -105,15 +113,21 @@ class Answer(ChatEventHandler):
     handle_interrupt = take
     handle_error = take
 
+    def note(self, text: str) -> None:
+        """Say what there is to know while the answer is waited for."""
+        if text != self.turn.note and not self.ended.is_set():
+            self.turn.note = text
+            self._feed.add("note", {"turn": self.turn.id, "text": text})
+
     def end(self, status: Status, *, error: str = "") -> None:
         """The answer is over. Happens once."""
         if self.ended.is_set():
             return
         self._finish_text()
         turn = self.turn
-        for part in turn.parts:
-            if isinstance(part, ToolPart):
-                part.done = True
+        for part, place in self._tool_places:
+            if not part.done:
+                self._show_tool(part, place, over=True)
         turn.status, turn.error = status, error
         turn.meta.seconds = round(asyncio.get_running_loop().time() - self._started, 3)
         self.changed = True
@@ -183,22 +197,23 @@ class Answer(ChatEventHandler):
 
     # --- tools
 
-    def _add_tool(self, part: ToolPart) -> None:
+    def _add_tool(self, call: ToolCall) -> None:
         self._finish_text()
-        self.turn.parts.append(part)
-        self._tool_places[part.id] = len(self._html)
-        html = self._views.tool(part)
+        part = add_call(self.turn.parts, call.id, call.name, call.input)
+        self._tool_places.append((part, len(self._html)))
+        html = self._views.tool(part, over=False)
         self._block(len(self._html), html, done=True)
         self._html.append(html)
 
-    def _finish_tool(self, event: ToolResultEvent) -> None:
-        result = event.tool_result
-        place = self._tool_places.get(result.id)
-        for part in self.turn.parts:
-            if place is not None and isinstance(part, ToolPart) and part.id == result.id and not part.done:
-                part.result, part.is_error, part.done = result.result, bool(result.is_error), True
-                self._html[place] = self._views.tool(part)
-                self._block(place, self._html[place])
+    def _finish_tool(self, result: ToolResult) -> None:
+        found = add_result(self.turn.parts, result.id, result.result, is_error=bool(result.is_error))
+        for part, place in self._tool_places:
+            if part is found:
+                self._show_tool(part, place)
+
+    def _show_tool(self, part: ToolPart, place: int, *, over: bool = False) -> None:
+        self._html[place] = self._views.tool(part, over=over)
+        self._block(place, self._html[place])
 
     def _block(self, n: int, html: str, *, done: bool = False) -> None:
         self._feed.add("block", {"turn": self.turn.id, "n": n, "html": html, "done": done})
@@ -218,5 +233,5 @@ def rendered(turn: Turn, views: Views) -> list[str]:
         if isinstance(part, TextPart):
             html += (to_html(block) for block in blocks_of(part.text))
         else:
-            html.append(views.tool(part))
+            html.append(views.tool(part, over=True))
     return html

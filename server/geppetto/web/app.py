@@ -15,12 +15,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from geppetto.chat.answering import Answering
 from geppetto.errors import GeppettoError
 from geppetto.resources import htmx_folder
-from geppetto.web.answering import Answering
 from geppetto.web.chat import Busy, Chat, ChatError
 from geppetto.web.chats import Chats
-from geppetto.web.gate import Gate
+from geppetto.web.gate import MAX_BODY, Gate
 from geppetto.web.turns import UnknownTurn
 from geppetto.web.views import Views
 
@@ -88,7 +88,7 @@ def create_app(
     gate = Gate(app, token=token, allowed_hosts=allowed_hosts)
 
     async def enter(request: Request) -> Response:
-        return await gate.admit(_text(await request.form(), "token"))
+        return await gate.admit(_text(await _form(request), "token"))
 
     app.routes.append(Route("/login", enter, methods=["POST"]))
     return gate
@@ -118,7 +118,7 @@ class _Pages:
 
     async def chat(self, request: Request) -> Response:
         """A question: in the conversation that the form names, or else in a new one."""
-        form = await request.form()
+        form = await _form(request)
         text, profile, id = _text(form, "text"), _text(form, "profile"), _text(form, "conversation")
         chat = await self._known(id) if id else self._chats.create()
         answer = await chat.ask(text, profile)
@@ -131,17 +131,17 @@ class _Pages:
         return Response(status_code=204)
 
     async def retry(self, request: Request) -> Response:
-        form, chat = await request.form(), await self._chat(request)
+        form, chat = await _form(request), await self._chat(request)
         await chat.retry(_text(form, "turn"), _text(form, "profile"))
         return Response(status_code=204)
 
     async def edit(self, request: Request) -> Response:
-        form, chat = await request.form(), await self._chat(request)
+        form, chat = await _form(request), await self._chat(request)
         await chat.edit(_text(form, "turn"), _text(form, "text"), _text(form, "profile"))
         return Response(status_code=204)
 
     async def show(self, request: Request) -> Response:
-        form, chat = await request.form(), await self._chat(request)
+        form, chat = await _form(request), await self._chat(request)
         await chat.show(_text(form, "turn"))
         return Response(status_code=204)
 
@@ -151,7 +151,7 @@ class _Pages:
         return PlainTextResponse(chat.tree.get(request.query_params.get("turn", "")).text)
 
     async def rename(self, request: Request) -> Response:
-        form, chat = await request.form(), await self._chat(request)
+        form, chat = await _form(request), await self._chat(request)
         await chat.rename(_text(form, "title"))
         return Response(status_code=204)
 
@@ -221,6 +221,11 @@ async def _read(chat: Chat, place: int | None) -> AsyncGenerator[bytes]:
                 await feed.wait(place)
     finally:
         chat.readers -= 1
+
+
+async def _form(request: Request) -> FormData:
+    # What is too long is said in words by whoever takes it, in characters.
+    return await request.form(max_part_size=MAX_BODY)
 
 
 def _text(form: FormData, name: str) -> str:

@@ -5,10 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+from geppetto.chat.answering import Answerer, GivenAnew
+from geppetto.conversation.answer import TextPart
 from geppetto.conversation.models import ChatMessage
 from geppetto.errors import GeppettoError
+from geppetto.events.publisher import Publisher
 from geppetto.events.router import EventRouter
-from geppetto.steps.chat.step import ChatStep
+from geppetto.events.wire import chat_topic
 from geppetto.steps.context import StepContext
 from geppetto.steps.errors import StepCancelled
 from geppetto.steps.result import StepResult
@@ -16,7 +19,7 @@ from geppetto.steps.tools import ToolBox
 from geppetto.web.answer import Answer, rendered
 from geppetto.web.feed import Feed
 from geppetto.web.store import Store, Summary
-from geppetto.web.turns import TextPart, Turn, TurnMeta, TurnTree
+from geppetto.web.turns import Turn, TurnMeta, TurnTree
 from geppetto.web.views import Views
 
 logger = logging.getLogger(__name__)
@@ -24,14 +27,14 @@ logger = logging.getLogger(__name__)
 SAVE_EVERY: Final = 1.0
 """Seconds between two saves of an answer that is coming: what a crash may cost."""
 
-EVENTS_GRACE: Final = 5.0
-"""Seconds that a bus may take to bring the last event, after the step is over."""
+SETTLE: Final = 10.0
+"""Seconds that an answer may take to end when the conversation is closed."""
 
 MAX_QUESTION: Final = 1_000_000
 """Characters of a question."""
 
-MakeStep: TypeAlias = Callable[[str], Awaitable[ChatStep]]
-"""From a profile's name, "" for none, to the step that answers."""
+MakeStep: TypeAlias = Callable[[str, Callable[[str], None]], Awaitable[Answerer]]
+"""From a profile's name, "" for none, and who is told what there is to know meanwhile, to the step that answers."""
 
 
 class ChatError(GeppettoError):
@@ -60,6 +63,7 @@ class Chat:
         router: EventRouter,
         make_step: MakeStep,
         tools: ToolBox | None = None,
+        bus: Publisher | None = None,
     ) -> None:
         self.id = summary.id
         self.title = summary.title
@@ -72,6 +76,7 @@ class Chat:
         self._router = router
         self._make_step = make_step
         self._tools = tools
+        self._bus = bus
         self._blocks = {turn.id: rendered(turn, views) for turn in turns if turn.role == "assistant"}
         self._answer: Answer | None = None
         self._result: StepResult[ChatMessage] | None = None
@@ -82,7 +87,8 @@ class Chat:
     @property
     def busy(self) -> bool:
         """Whether an answer is coming."""
-        return self._answer is not None and not self._answer.ended.is_set()
+        answer = self._answer
+        return answer is not None and (answer.is_given_anew or not answer.ended.is_set())
 
     def thread_html(self) -> str:
         """The thread on show, as a reader at the end of the feed has it."""
@@ -161,7 +167,7 @@ class Chat:
         """End the answer that is coming, and have it saved."""
         self.stop()
         if self._task is not None:
-            await asyncio.wait({self._task}, timeout=2 * EVENTS_GRACE)
+            await asyncio.wait({self._task}, timeout=SETTLE)
 
     async def _ask(self, text: str, profile: str, parent: str, *, edited: bool = False) -> Turn:
         self._refuse_if_busy()
@@ -178,35 +184,61 @@ class Chat:
         return await self._begin(question, anew=edited)
 
     async def _begin(self, question: Turn, *, anew: bool) -> Turn:
+        self._stopping = False
+        answer = self._new_answer(question, anew=anew)
+        self._task = asyncio.create_task(self._run(answer, question), name=f"answer {answer.turn.id}")
+        await self._save(question, answer.turn)
+        return answer.turn
+
+    def _new_answer(self, question: Turn, *, anew: bool) -> Answer:
         turn = Turn("assistant", question.id, status="streaming", meta=TurnMeta(profile=self.profile))
-        answer = Answer(turn, self.feed, self._views)
         if self._answer is not None:  # over, but not cleared away
             self._blocks[self._answer.turn.id] = self._answer.blocks
-        self._answer, self._result, self._stopping = answer, None, False
+        self._answer, self._result = Answer(turn, self.feed, self._views), None
         self.tree.add(turn)
         if anew:
             self._say_thread()
         else:
             self.feed.add("turn", {"turn": turn.id, "html": self._views.turn(turn, self.tree, [])})
-        self._task = asyncio.create_task(self._run(answer, question), name=f"answer {turn.id}")
-        await self._save(question, turn)
-        return turn
+        return self._answer
 
     async def _run(self, answer: Answer, question: Turn) -> None:
-        try:
-            await self._follow(answer, question)
-        except Exception:
-            logger.exception("The answer %s could not be given", answer.turn.id)
-        finally:
-            answer.end("error", error="The answer was lost: the server's log says why.")
-            self._blocks[answer.turn.id] = answer.blocks
-            if self._answer is answer:
-                self._answer = self._result = None
-        await self._save(answer.turn)
+        """An answer; and where its worker is lost, one more version of it, which another one gives."""
+        step: Answerer | None = None
+        anew: GivenAnew | None = None
+        while True:
+            before, anew = anew, None
+            try:
+                step = step or await self._make_step(self.profile, self._note)
+                anew = await self._follow(step, answer, question)
+            except Exception:
+                logger.exception("The answer %s could not be given", answer.turn.id)
+            finally:
+                answer.end("error", error="The answer was lost: the server's log says why.")
+                self._blocks[answer.turn.id] = answer.blocks
+                if anew is None:
+                    self._clear(answer)
+            await self._save(answer.turn)
+            if self._stopping:
+                for each in (before, anew):
+                    if each is not None:
+                        each.drop()
+                anew = None
+            if anew is None:
+                self._clear(answer)
+                return
+            step, answer = anew.again, self._new_answer(question, anew=True)
+            await self._save(answer.turn)
 
-    async def _follow(self, answer: Answer, question: Turn) -> None:
-        step = await self._make_step(self.profile)
+    def _clear(self, answer: Answer) -> None:
+        answer.is_given_anew = False
+        if self._answer is answer:
+            self._answer = self._result = None
+
+    async def _follow(self, step: Answerer, answer: Answer, question: Turn) -> GivenAnew | None:
         handle = await self._router.register_chat_event_handler(step, self.id, answer)
+        if self._bus is not None:
+            step.add_published_topic(self._bus, chat_topic(self.id))
         try:
             context = StepContext(
                 step_id=answer.turn.id,
@@ -218,22 +250,21 @@ class Chat:
             self._result = result
             if self._stopping:
                 result.interrupt()
-            ended = asyncio.create_task(answer.ended.wait())
             over = asyncio.create_task(_over(result))
             try:
-                while not (await asyncio.wait({over, ended}, timeout=SAVE_EVERY))[0]:
+                while not (await asyncio.wait({over}, timeout=SAVE_EVERY))[0]:
                     if answer.changed:
                         answer.collect()
                         await self._save(answer.turn)
-                await asyncio.wait({ended}, timeout=EVENTS_GRACE)
             finally:
-                ended.cancel()
                 over.cancel()
-            if not answer.ended.is_set():
-                logger.error("The bus did not bring the end of answer %s", answer.turn.id)
-                answer.end("interrupted", error="The connection to the event bus was lost.")
+            return over.result()
         finally:
             await handle.remove()
+
+    def _note(self, text: str) -> None:
+        if self._answer is not None:
+            self._answer.note(text)
 
     def _say_thread(self) -> None:
         self.feed.add("thread", {"html": self.thread_html(), "busy": self.busy})
@@ -250,14 +281,17 @@ class Chat:
             await self._store.save_turn(self.id, turn)
 
 
-async def _over(result: StepResult[ChatMessage]) -> None:
+async def _over(result: StepResult[ChatMessage]) -> GivenAnew | None:
     try:
         await result.result()
     except StepCancelled:
-        return
+        return None
+    except GivenAnew as anew:
+        return anew
     except Exception as error:
         # It is in the error event; here only for whoever looks for its stack.
         logger.debug("A step failed", exc_info=error)
+    return None
 
 
 def title_of(text: str) -> str:

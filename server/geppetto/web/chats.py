@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
+from geppetto.events.publisher import Publisher
 from geppetto.events.router import EventRouter
 from geppetto.steps.tools import ToolBox
 from geppetto.web.chat import Chat, MakeStep
@@ -27,12 +28,14 @@ class Chats:
         router: EventRouter,
         make_step: MakeStep,
         tools: ToolBox | None = None,
+        bus: Publisher | None = None,
     ) -> None:
         self._store = store
         self._views = views
         self._router = router
         self._make_step = make_step
         self._tools = tools
+        self._bus = bus
         self._open: dict[str, Chat] = {}
         self._loading = asyncio.Lock()
 
@@ -82,6 +85,7 @@ class Chats:
             router=self._router,
             make_step=self._make_step,
             tools=self._tools,
+            bus=self._bus,
         )
 
     def _keep(self, chat: Chat) -> Chat:

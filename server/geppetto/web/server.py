@@ -16,12 +16,12 @@ from urllib.parse import quote
 import uvicorn
 from starlette.types import ASGIApp
 
+from geppetto.chat.answering import Answering
 from geppetto.errors import GeppettoError
 from geppetto.events.router import EventRouter
 from geppetto.events.transports import Transport
 from geppetto.resources import state_dir
 from geppetto.steps.tools import ToolBox
-from geppetto.web.answering import Answering
 from geppetto.web.app import create_app
 from geppetto.web.chats import Chats
 from geppetto.web.gate import MIN_TOKEN
@@ -48,8 +48,9 @@ class ServerOptions:
         token_file: where the token stands; None asks for one, kept in the user's state folder, unless only
             this machine can reach the server.
         allowed_hosts: names under which it may be reached, besides addresses and localhost.
-        tools: names of the tools, of those that the settings or packages name, that models may call.
-        bus: URL of the bus that the events go over; None keeps them in this process.
+        tools: names of the tools, of those that the settings or packages name, that models may call. Where workers
+            answer, theirs.
+        bus: whose workers answer: a URL, or ``none``. None leaves it to the settings.
     """
 
     folder: Path
@@ -72,7 +73,7 @@ def serve(
     """Serve until SIGINT or SIGTERM; answers that are coming then are kept as far as they came.
 
     Args:
-        tools: what else models may call.
+        tools: what else models may call. Workers cannot: where they answer, this is an error.
         on_start: called when the server listens, with the address to open, token included, and with what the
             person should know about who answers, "" for nothing.
 
@@ -88,20 +89,21 @@ def serve(
 async def _serve(
     options: ServerOptions, tools: ToolBox | None, on_start: Callable[[str, str], None] | None
 ) -> None:
-    token = _token(options)
-    tools = await _named_tools(options, tools)
-    views, answering = Views(), Answering(options.folder, options.profile)
+    token, views = _token(options), Views()
+    answering = Answering(options.folder, options.profile, bus=options.bus, tools=options.tools)
+    tools = await answering.open(tools)
+    bus = answering.bus()
     with _listener(options.host, options.port) as listener:
         store = Store(options.data or state_dir() / "web" / "conversations.sqlite")
         store.open()
         transport: Transport | None = None
         try:
-            if options.bus is not None:
+            if bus is not None:
                 from geppetto.events.transports.connect import connect
 
-                transport = await connect(options.bus)
-            async with EventRouter(transport) as router:
-                chats = Chats(store, views, router, answering.make_step, tools)
+                transport = await connect(bus)
+            async with EventRouter() as router:
+                chats = Chats(store, views, router, answering.make_step, tools, transport)
 
                 async def stop() -> None:
                     # Before the server gives the signal back, which may end the process at once.
@@ -122,6 +124,7 @@ async def _serve(
                 )
                 await _uvicorn(app).serve(sockets=[listener])
         finally:
+            await answering.close()
             store.close()
             if transport is not None:
                 await transport.close()
@@ -175,22 +178,6 @@ def _token(options: ServerOptions) -> str | None:
             hint=f"Use {MIN_TOKEN} or more, or remove the file, and a good one is made.",
         )
     return token
-
-
-async def _named_tools(options: ServerOptions, box: ToolBox | None) -> ToolBox | None:
-    if not options.tools:
-        return box
-    from geppetto.plugins.declared import declared
-    from geppetto.plugins.tools import NamedTools
-
-    there = declared(options.folder, options.profile).tools
-    for name in options.tools:
-        if name not in there:
-            known = f"There are {', '.join(sorted(there))}." if there else "There are none."
-            raise ServerError(
-                f"There is no tool named {name}. {known}", hint="Name it in [tools] of geppetto.toml."
-            )
-    return await NamedTools(list(there.values())).with_named(list(options.tools), box)
 
 
 def _is_loopback(host: str) -> bool:

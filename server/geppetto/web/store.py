@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from geppetto.conversation.answer import ToolPart, parts_adapter
 from geppetto.errors import GeppettoError
-from geppetto.web.turns import Turn, TurnMeta, parts_adapter
+from geppetto.web.turns import Turn, TurnMeta
 
 T = TypeVar("T")
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, profile TEXT NOT NULL, head TEXT NOT NULL,
@@ -148,13 +149,33 @@ class Store:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     database.execute(statement)
-                database.execute(f"PRAGMA user_version = {_VERSION}")
+            if version == 1:
+                _note_answered_calls(database)
+            database.execute(f"PRAGMA user_version = {_VERSION}")
             database.execute("UPDATE turns SET status = 'interrupted' WHERE status = 'streaming'")
             database.execute("COMMIT")
         except BaseException:
             database.close()
             raise
         self._database = database
+
+
+def _note_answered_calls(database: sqlite3.Connection) -> None:
+    """From version 1, which marked a call of an answer that was cut off as done, whether or not it had a result.
+
+    It did not note rounds either: calls without text between them count as made together.
+    """
+    cut_off = database.execute(
+        "SELECT id, parts FROM turns WHERE status <> 'done' AND parts LIKE '%\"type\":\"tool\"%'"
+    ).fetchall()
+    for id, kept in cut_off:
+        parts = parts_adapter.validate_json(kept)
+        for part in parts:
+            if isinstance(part, ToolPart) and part.result is None and not part.is_error:
+                part.done = False
+        database.execute(
+            "UPDATE turns SET parts = ? WHERE id = ?", (parts_adapter.dump_json(parts).decode(), id)
+        )
 
 
 def _load(database: sqlite3.Connection, id: str) -> tuple[Summary, list[Turn]] | None:

@@ -3,39 +3,17 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import uuid4
 
-from pydantic import BaseModel, Field, JsonValue, TypeAdapter
+from pydantic import BaseModel
 
+from geppetto.conversation.answer import TextPart, ToolPart, answer_messages, text_of
 from geppetto.conversation.models import ChatMessage
 from geppetto.conversation.tree import AnyMessage
 from geppetto.errors import GeppettoError
 
 Status: TypeAlias = Literal["done", "streaming", "interrupted", "error"]
-
-
-class TextPart(BaseModel):
-    """Text, in Markdown when a model wrote it."""
-
-    type: Literal["text"] = "text"
-    text: str = ""
-
-
-class ToolPart(BaseModel):
-    """A call of a tool. `input` is the model's own text; `result` is None until there is one."""
-
-    type: Literal["tool"] = "tool"
-    id: str
-    name: str
-    input: str
-    result: JsonValue = None
-    done: bool = False
-    is_error: bool = False
-
-
-Part: TypeAlias = Annotated[TextPart | ToolPart, Field(discriminator="type")]
-parts_adapter: TypeAdapter[list[TextPart | ToolPart]] = TypeAdapter(list[Part])
 
 
 class TurnMeta(BaseModel):
@@ -60,14 +38,15 @@ class Turn:
     status: Status = "done"
     parts: list[TextPart | ToolPart] = field(default_factory=list[TextPart | ToolPart])
     error: str = ""
+    note: str = ""
+    """What there is to know while it is waited for. Not kept."""
     meta: TurnMeta = field(default_factory=TurnMeta)
     created: float = field(default_factory=time.time)
 
     @property
     def text(self) -> str:
         """All that was said, without the tool calls."""
-        texts = [part.text for part in self.parts if isinstance(part, TextPart)]
-        return texts[0] if len(texts) == 1 else "\n\n".join(text.strip("\n") for text in texts)
+        return text_of(self.parts)
 
 
 class UnknownTurn(GeppettoError):
@@ -118,12 +97,14 @@ class TurnTree:
         self.head = at.id
 
     def messages(self, to: str) -> list[AnyMessage]:
-        """What a model is told: the thread to a turn. Turns in which nothing was said are left out."""
-        return [
-            ChatMessage(id=turn.id, role=turn.role, text=turn.text)
-            for turn in self.thread(to)
-            if turn.text.strip()
-        ]
+        """What a model is told: the thread to a turn, with the tool calls of its answers and what they gave."""
+        messages: list[AnyMessage] = []
+        for turn in self.thread(to):
+            if turn.role == "assistant":
+                messages += answer_messages(turn.parts)
+            elif turn.text.strip():
+                messages.append(ChatMessage(id=turn.id, role="user", text=turn.text))
+        return messages
 
     def _upwards(self, id: str) -> Iterator[Turn]:
         while id:

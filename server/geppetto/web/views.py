@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from geppetto.web.turns import ToolPart, Turn, TurnTree
+from geppetto.conversation.answer import ToolPart
+from geppetto.web.turns import Turn, TurnTree
 
 if TYPE_CHECKING:
     from geppetto.web.store import Summary
@@ -73,9 +74,9 @@ class Views:
         """What stands below an answer that is over: how it ended, what it cost, what can be done with it."""
         return Markup(self.page("footer.html", turn=turn))
 
-    def tool(self, part: ToolPart) -> str:
-        """A call of a tool, folded."""
-        return self.page("tool.html", part=part)
+    def tool(self, part: ToolPart, *, over: bool) -> str:
+        """A call of a tool, folded; `over` when its answer is, and there will be no result any more."""
+        return self.page("tool.html", part=part, over=over)
 
     def conversations(self, summaries: Sequence["Summary"], current: str) -> str:
         """The list of conversations, by age."""

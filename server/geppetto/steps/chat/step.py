@@ -107,7 +107,7 @@ class ChatStep(Step[ChatInput, "ChatMessage"]):
         from geppetto.conversation.models import ChatMessage
         from geppetto.steps.tool_calls import answer_tool_calls
 
-        messages = _messages(input)
+        messages = chat_messages(input)
         parent = run.ctx.parent_id or (messages[-1].id if messages else "")
         box = run.ctx.tools
         if self.parameters.tools is not None:
@@ -128,7 +128,8 @@ class ChatStep(Step[ChatInput, "ChatMessage"]):
         return ChatMessage(id=run.meta.message_id, parent_id=parent, role="assistant", text=run.text)
 
 
-def _messages(input: ChatInput) -> "list[Message]":
+def chat_messages(input: ChatInput) -> "list[Message]":
+    """The messages that an input stands for."""
     from geppetto.conversation.models import ChatMessage
     from geppetto.conversation.tree import Conversation
     from geppetto.events.codec import well_formed

@@ -28,6 +28,10 @@ const events = {
   tail({ turn, n, text }) {
     endOf(blockOf(turn, n)).append(text);
   },
+  note({ turn, text }) {
+    $(`n-${turn}`).textContent = text;
+    announce(text);
+  },
   end({ turn, html, said }) {
     const article = $(`t-${turn}`);
     article.dataset.status = "done";
