@@ -22,8 +22,11 @@ run: setup ## Set up, then run a sample that streams (SCRIPT=path for another)
 
 test: test-prelude test-extension test-python ## Run every test
 
+# Most tests wait for other processes: three at a time keep two processors busy. tests/conftest.py tells what stays together.
+AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder --inline-snapshot=disable
+
 test-python: setup
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest $(or $(TESTS),$(AT_ONCE))
 
 test-again: test-prelude test-extension ## Run once more what failed last time
 	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none

@@ -7,9 +7,33 @@ from uuid import uuid4
 
 import psutil
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 RUN = "TESTS_RUN"
 """A variable that every process started by the tests inherits, however it was started."""
+PATIENCE = 30.0
+"""Seconds that a process has to end after its test."""
+
+
+def opens_windows(nodeid: str) -> bool:
+    """Whether a test drives a VS Code or a browser."""
+    return nodeid.startswith(("tests/vscode/", "tests/web/test_browser.py"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first: the others fill the time beside it, where several run at once."""
+    items.sort(key=lambda item: not opens_windows(item.nodeid))
+
+
+class WholeFiles(LoadFileScheduling):
+    """A file stays with one worker, since its tests share what they set up; and so do all windows, which are heavy."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "windows" if opens_windows(nodeid) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WholeFiles:
+    return WholeFiles(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,7 +55,7 @@ def nothing_is_left_running() -> Iterator[None]:
     """No process that a test has started outlives the tests."""
     os.environ[RUN] = run = uuid4().hex
     yield
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while (left := started_by(run)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for process in left:

@@ -43,19 +43,42 @@ def test_may_be_skipped():
 """
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("", "2 skipped"), ("true", "1 failed, 1 skipped")])
-def test_in_ci_an_end_to_end_test_may_not_skip_itself(tmp_path: Path, ci: str, outcome: str) -> None:
-    (tmp_path / "test_it.py").write_text(SKIPPING)
-    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = e2e: end to end\n")
+def run_tests(folder: Path, tests: str, **env: str) -> str:
+    """What pytest prints of some tests, with the conftest.py of this house, whose patience is shorter there."""
+    conftest = (
+        (ROOT / "tests" / "conftest.py").read_text("utf-8").replace("PATIENCE = 30.0", "PATIENCE = 0.5")
+    )
+    (folder / "test_it.py").write_text(tests)
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = e2e: end to end\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True,
         text=True,
-        env={**os.environ, "CI": ci},
-        timeout=60,
+        env={**os.environ, **env},
+        timeout=100,
     )
-    assert outcome in done.stdout.splitlines()[-1], done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", "2 skipped"), ("true", "1 failed, 1 skipped")])
+def test_in_ci_an_end_to_end_test_may_not_skip_itself(tmp_path: Path, ci: str, outcome: str) -> None:
+    said = run_tests(tmp_path, SKIPPING, CI=ci)
+    assert outcome in said.splitlines()[-1], said
+
+
+LEAVING = """
+import subprocess, sys
+
+def test_goes_and_leaves():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+"""
+
+
+def test_a_process_that_outlives_the_tests_fails_the_run(tmp_path: Path) -> None:
+    said = run_tests(tmp_path, LEAVING)
+    assert "1 passed, 1 error" in said.splitlines()[-1], said
+    assert "time.sleep(600) of test_it.py::test_goes_and_leaves" in said
 
 
 def test_the_changelog_and_the_version_know_each_other() -> None:
