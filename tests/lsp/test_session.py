@@ -265,6 +265,9 @@ async def test_over_tcp(workspace: Path, tmp_path: Path) -> None:
             await reader.readline()
             assert b'"geppetto"' in await reader.readexactly(length)
             writer.close()
-    finally:
         server.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(server.wait(), 60) == 0
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
