@@ -139,7 +139,7 @@ async def read_answer(port: int, chat: str, ready: asyncio.Semaphore, look: Call
 
 @asynccontextmanager
 async def serving(step: Callable[[], ChatStep]) -> AsyncGenerator[tuple[int, Chat]]:
-    async def make(profile: str) -> ChatStep:
+    async def make(profile: str, note: Callable[[str], None]) -> ChatStep:
         return step()
 
     with tempfile.TemporaryDirectory() as folder:
