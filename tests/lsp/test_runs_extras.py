@@ -132,8 +132,9 @@ async def test_output_to_read_and_errors_where_they_are(client: Any, workspace: 
     client.change(uri, 2, (3, 0, 3, 0, " "))
     await client.until(lambda: there() == [])
 
+    path = str(workspace / "main.geppetto.js")  # as good as the URI
     shown = await client.ask(
-        "workspace/executeCommand", {"command": "geppetto.showOutput", "arguments": [uri]}
+        "workspace/executeCommand", {"command": "geppetto.showOutput", "arguments": [path]}
     )
     assert shown["runId"] == run_id
     lines = shown["text"].splitlines()
@@ -145,3 +146,23 @@ async def test_output_to_read_and_errors_where_they_are(client: Any, workspace: 
     assert file.read_text("utf-8") == shown["text"]
     assert await client.leave() == 0
     assert not file.exists() and not list(tmp_path.glob("geppetto-output-*"))
+
+
+async def test_commands_take_paths_as_they_are(client: Any, workspace: Path) -> None:
+    """Helix has its users type commands, and knows paths alone."""
+    path = workspace / "typed.geppetto.js"
+    # Escaped more than needed, as some clients do: the unsaved text has to be found all the same.
+    uri = path.as_uri().replace("geppetto.js", "%67eppetto.js")
+    client.open(uri, 'console.log("unsaved");\nsetInterval(() => {}, 1000);\n')
+
+    async def command(name: str) -> Any:
+        return await client.ask(
+            "workspace/executeCommand", {"command": f"geppetto.{name}", "arguments": [str(path)]}
+        )
+
+    run_id = (await command("run"))["runId"]
+    await client.until(
+        lambda: any(each["message"] == "unsaved" for each in client.told_of("window/logMessage"))
+    )
+    assert (await command("showOutput"))["runId"] == run_id
+    assert await command("cancel") == {"cancelled": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ from geppetto.lsp.capabilities import (
 )
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Edit, Range
+from geppetto.lsp.documents.uris import path_of, uri_of
 from geppetto.lsp.errors import InvalidParams
 from geppetto.lsp.features.passthrough import Passed, pass_on
 from geppetto.lsp.params import as_position, as_range, as_string, shows_runs
@@ -125,8 +127,8 @@ class Running:
 
     def run_command(self, arguments: list[JsonValue]) -> Answer:
         match arguments:
-            case [str(uri)]:
-                return self._start({"uri": uri}, by_command=True)
+            case [str(name)]:
+                return self._start({"uri": self._script(name)}, by_command=True)
             case [dict(params)]:
                 return self._start(params, by_command=True)
             case _:
@@ -135,7 +137,7 @@ class Running:
     def replay_command(self, arguments: list[JsonValue]) -> Answer:
         run_id = uri = None
         if arguments:
-            name = as_string(arguments[0], "the argument")
+            name = self._script(as_string(arguments[0], "the argument"))
             runs = [] if self._runs is None else self._runs.of(name)
             run_id, uri = (runs[-1].id, name) if runs else (name, None)
         return self._start({"replay": run_id or "last", "uri": uri, "pace": 1}, by_command=True)
@@ -156,8 +158,16 @@ class Running:
 
     def _chosen(self, arguments: list[JsonValue]) -> list[EditorRun]:
         """The runs that are named by their ids or their script; all of them if nothing is named."""
-        names = [as_string(argument, "an argument") for argument in arguments]
+        names = [self._script(as_string(argument, "an argument")) for argument in arguments]
         return [run for run in self._runs or () if not names or run.id in names or run.uri in names]
+
+    def _script(self, name: str) -> str:
+        """The URI of a script that a user may have named by its path; whatever else it is, unchanged."""
+        if not os.path.isabs(name):
+            return name
+        path = os.path.normpath(name)
+        opened = (document.uri for document in self._server.documents if path_of(document.uri) == path)
+        return next(opened, None) or uri_of(path)
 
     # In the text
 
