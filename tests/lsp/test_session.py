@@ -271,3 +271,19 @@ async def test_over_tcp(workspace: Path, tmp_path: Path) -> None:
         if server.returncode is None:
             server.kill()
             await server.wait()
+
+
+async def test_several_opened_in_one_go_and_closed(connect: Connect, workspace: Path) -> None:
+    """As an editor does with the files of its last session."""
+    client = await connect()
+    await client.initialize(workspace)
+    uris = [
+        (workspace / name).as_uri() for name in ("a.geppetto.js", "b.geppetto.ts", "lib.js", "c.geppetto.js")
+    ]
+    for uri in uris:
+        client.open(uri, "nothing;\n")
+    assert await client.pull(uris[-1]) == ["Cannot find name 'nothing'."]
+    for uri in uris[:-1]:
+        client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    assert await client.pull(uris[-1]) == ["Cannot find name 'nothing'."]
+    assert not client.told_of("window/showMessage"), "the TypeScript server has died of it"

@@ -100,7 +100,7 @@ class Backend:
         self._deaths: deque[float] = deque(maxlen=patience.deaths)
         self._starting: asyncio.Task[None] | None = None
         self._has_run = False
-        self._last_opened: tuple[Project | None, str] | None = None
+        self._last_opened: str | None = None
         self._looking: asyncio.Task[None] | None = None
         self._enough = threading.Event()
         self._is_wanted = False
@@ -166,6 +166,8 @@ class Backend:
             return
         shadow_uri, configs = left
         if connection := self._running():
+            if self._last_opened == shadow_uri:
+                self._last_opened = None
             connection.notify("textDocument/didClose", {"textDocument": {"uri": shadow_uri}})
         self._tell_changed(configs)
 
@@ -429,13 +431,13 @@ class Backend:
             self._on_refresh()
 
     def _tell_opened(self, connection: Connection, document: Document, uri: str) -> None:
-        project = self.shadow.project_at(path_of(uri) or "")
-        if self._last_opened is not None and self._last_opened[0] is not project:
-            # Of projects whose first documents come in one go, it would load only one. A question makes it load.
-            asked: JsonObject = {"textDocument": {"uri": self._last_opened[1]}}
+        if self._last_opened is not None:
+            # Of documents that come in one go it would look at the last alone: the projects of the others would not be
+            # loaded, and it would die when one of those is closed. A question makes it look.
+            asked: JsonObject = {"textDocument": {"uri": self._last_opened}}
             _, answer = connection.send("textDocument/foldingRange", asked)
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._last_opened = project, uri
+        self._last_opened = uri
         connection.notify("textDocument/didOpen", _opened(document, uri))
 
     def _tell_changed(self, configs: Sequence[str]) -> None:
