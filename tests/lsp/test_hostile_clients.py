@@ -98,6 +98,8 @@ NO_MESSAGES = [
     (b"", PARSE_ERROR),
     (b"\xff\xfe", PARSE_ERROR),
     (b"[" * 100_000, PARSE_ERROR),
+    (b'{"jsonrpc":"2.0","id":1,"method":"x","params":[NaN]}', PARSE_ERROR),
+    (b'{"jsonrpc":"2.0","id":1,"method":"x","params":[1e999]}', PARSE_ERROR),
     (b"[]", INVALID_REQUEST),
     (b"null", INVALID_REQUEST),
     (b"{}", INVALID_REQUEST),

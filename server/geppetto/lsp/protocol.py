@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import json
 import logging
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
@@ -80,7 +81,7 @@ class GeppettoProtocol(LanguageServerProtocol):
         """Messages that arrived together, in order."""
         for body in bodies:
             try:
-                message: JsonValue = json.loads(body)
+                message: JsonValue = _JSON.decode(body.decode("utf-8", "surrogatepass"))
             except (ValueError, RecursionError) as error:
                 self._answer_error(None, ResponseError(PARSE_ERROR, f"Not JSON: {error}"))
                 continue
@@ -270,3 +271,14 @@ def _object(params: JsonValue) -> JsonObject:
     if not isinstance(params, dict):
         raise InvalidParams("The parameters should be an object")
     return params
+
+
+def _finite(number: str) -> float:
+    """JSON has no others: who writes them again writes what the next reader refuses."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number")
+    return value
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)

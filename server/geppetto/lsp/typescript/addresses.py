@@ -8,11 +8,14 @@ from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.scripts import MODULE_SUFFIXES
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of, uri_of
+from geppetto.lsp.errors import InvalidParams
 from geppetto.lsp.typescript.shadow import Project, Shadow
 
 _URI_KEYS = frozenset({"uri", "targetUri", "oldUri", "newUri"})
 _OPAQUE_KEYS = frozenset({"data", "text", "newText", "newName"})
 """What the TypeScript server gets back as it gave it, and what is text."""
+_SAFE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~!$&'()*+,;=@/?#-]|%[0-9A-Fa-f]{2})*")
+"""One that it can read: it dies of others. Narrower than the standard, since only its own come back to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,11 @@ class Addresses:
         return uri_of(os.path.normpath(os.path.join(project.folder, os.path.relpath(path, project.shadow))))
 
     def to_server(self, value: JsonValue) -> JsonValue:
-        """A message's parameters with the client's URIs translated."""
+        """A message's parameters with the client's URIs translated.
+
+        Raises:
+            InvalidParams: one of them is none.
+        """
         match value:
             case dict():
                 return {
@@ -129,7 +136,9 @@ class Addresses:
         if key in _OPAQUE_KEYS:
             return member
         if key in _URI_KEYS and isinstance(member, str):
-            return self.shadow_uri(member) or member
+            if (uri := self.shadow_uri(member)) is None and _SAFE_URI.fullmatch(member) is None:
+                raise InvalidParams(f"{key}: {member[:100]!r} should be a URI")
+            return uri or member
         return self.to_server(member)
 
     def _text_to_client(self, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import cast
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.errors import INTERNAL_ERROR, METHOD_NOT_FOUND, ResponseError
 from geppetto.lsp.typescript.process import TypeScriptProcess
-from geppetto.lsp.wire import PipeReader, PipeWriter, Result, Unread, frame
+from geppetto.lsp.wire import PipeReader, PipeWriter, Result, Unread, frame, framed
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Connection:
         # `shutdown` must have none at all: null is refused.
         if params is not None:
             message["params"] = params
-        self._writer.write(frame(message))
+        self._writer.write(_frame(message))
 
     def _receive(self, bodies: list[bytes]) -> None:
         for body in bodies:
@@ -159,3 +159,12 @@ class Connection:
                 future.set_exception(ConnectionLost())
         self._writer.close(timeout=0)
         self._on_end()
+
+
+def _frame(message: JsonObject) -> bytes:
+    """Half a surrogate pair is no JSON to it: it would give no answer, not even that."""
+    body = json.dumps(message, separators=(",", ":"))
+    if "\\ud" not in body:
+        return framed(body.encode("ascii"))
+    whole = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    return framed(whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8"))
