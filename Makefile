@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 EXTENSION := vscode-extension/node_modules/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help run test test-python test-again test-prelude test-extension lint build bench setup litellm vscode vscode-workbench vsix assets clean
+.PHONY: help run test test-python test-again test-prelude test-extension lint build bench setup litellm helix vscode vscode-workbench vsix assets clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -81,6 +81,11 @@ $(LITELLM)/.installed: | $(INSTALLED)
 	@rm -rf $(LITELLM) && $(BIN)/python -m venv --without-pip $(LITELLM)
 	@$(PIP) --python $(LITELLM)/bin/python install --no-compile 'litellm[proxy]>=1.106,<1.107'
 	@touch $@
+
+helix: .cache/helix/bin/hx ## Put the editor Helix into .cache/, for its test (Debian 12; elsewhere install hx)
+
+.cache/helix/bin/hx: tests/lsp/helix.sh
+	@tests/lsp/helix.sh .cache/helix
 
 # A VS Code for a browser: 0.8 GB, a minute.
 WORKBENCH := .cache/vscode/workbench
