@@ -13,6 +13,7 @@ from geppetto.lsp.params import capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
 from geppetto.lsp.typescript.backend import Unavailable
+from geppetto.lsp.wire import Result, Unread
 
 _QUIET_SECONDS = 0.15
 """Pushed after so long without a change."""
@@ -46,14 +47,16 @@ async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]
     return [*own, *server.problems_of(document), *diagnosis.typescript]
 
 
-async def _report(server: GeppettoServer, document: Document, previous: JsonValue) -> JsonValue:
+async def _report(server: GeppettoServer, document: Document, previous: JsonValue) -> Result:
     items = await collect(server, document)
     if not server.documents.is_current(document):
         raise ResponseError(SERVER_CANCELLED, "The document has changed", {"retriggerRequest": True})
-    result_id = hashlib.blake2b(json.dumps(items).encode(), digest_size=12).hexdigest()
+    written = json.dumps(items, separators=(",", ":")).encode("ascii")
+    result_id = hashlib.blake2b(written, digest_size=12).hexdigest()
     if previous == result_id:
         return {"kind": "unchanged", "resultId": result_id}
-    return {"kind": "full", "resultId": result_id, "items": items}
+    head = f'{{"kind":"full","resultId":"{result_id}","items":'
+    return Unread(b"%b%b}" % (head.encode("ascii"), written))
 
 
 class Publisher:

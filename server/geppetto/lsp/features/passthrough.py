@@ -21,7 +21,7 @@ class Passed:
     """A method that is passed on.
 
     Attributes:
-        has_places: whether its result can hold URIs. Where it cannot, it goes on to the client unread.
+        has_places: whether its result can hold URIs that the client should see.
         is_of_document: whether its parameters name a document, which then has to be a script of ours.
         is_of_all: whether it is about scripts that are not open too, and waits until they have been found.
     """
@@ -104,8 +104,7 @@ async def _read(answer: Awaitable[Result]) -> JsonValue:
 
 
 def _ask(server: GeppettoServer, passed: Passed, params: JsonObject) -> Awaitable[Result]:
-    ask = server.backend.request if passed.has_places else server.backend.request_unread
-    return ask(passed.method, params)
+    return server.backend.request_unread(passed.method, params, has_places=passed.has_places)
 
 
 async def _later(server: GeppettoServer, passed: Passed, params: JsonObject) -> Result:

@@ -65,6 +65,7 @@ class Tree:
             text, "typescript" if is_typescript else "javascript", before._parsed if before else None
         )
         self._mentions: dict[str, list[Node]] = {}
+        self._places: dict[str, list[Node]] = {}
 
     @property
     def root(self) -> Node:
@@ -137,7 +138,10 @@ class Tree:
 
     def places_of(self, name: str) -> list[Node]:
         """Wherever a name stands as one, its declaration first."""
-        return [node for node in self.mentions_of(name) if node.type in _NAMES]
+        if (places := self._places.get(name)) is None:
+            places = [node for node in self.mentions_of(name) if node.type in _NAMES]
+            self._places[name] = places
+        return places
 
     def mentions_of(self, name: str) -> list[Node]:
         """The nodes in which a name stands as a word of its own: also properties, strings and comments."""

@@ -10,6 +10,7 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of, uri_of
 from geppetto.lsp.errors import InvalidParams
 from geppetto.lsp.typescript.shadow import Project, Shadow
+from geppetto.lsp.wire import Result, Unread
 
 _URI_KEYS = frozenset({"uri", "targetUri", "oldUri", "newUri"})
 _OPAQUE_KEYS = frozenset({"data", "text", "newText", "newName"})
@@ -35,6 +36,7 @@ class Addresses:
         self._untitled = 0
         # A path or URI of the shadow within a longer text, up to the link; for documentation and messages.
         root = re.escape(shadow.root)
+        self._mark = os.path.basename(shadow.root).encode("ascii")  # the same in a path, a URI and JSON
         self._mention = re.compile(rf"(?P<uri>file://)?(?P<link>{root}/\d+/src)")
 
     def enter(self, document: Document) -> tuple[str, list[str]]:
@@ -127,6 +129,12 @@ class Addresses:
                 return [self.to_client(item) for item in value]
             case _:
                 return value
+
+    def result_to_client(self, result: Result) -> Result:
+        """A result translated, which is read only if it mentions the shadow at all."""
+        if not isinstance(result, Unread):
+            return self.to_client(result)
+        return self.to_client(result.read()) if self._mark in result.json else result
 
     def _key_to_server(self, key: str) -> str:
         # The keys of a WorkspaceEdit's `changes`.

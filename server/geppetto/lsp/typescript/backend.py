@@ -224,18 +224,21 @@ class Backend:
         Raises:
             ResponseError: the server's, or `Unavailable`.
         """
-        return self._translated(self.request_unread(method, params, unread=False))
+        return self._read(self.request_unread(method, params))
 
-    def request_unread(self, method: str, params: JsonValue, *, unread: bool = True) -> Awaitable[Result]:
-        """Asks like `request` for what holds no URIs: the result is not looked into."""
+    def request_unread(self, method: str, params: JsonValue, *, has_places: bool = True) -> Awaitable[Result]:
+        """Asks like `request`, for those who only pass the result on: it is not read without need.
+
+        Args:
+            has_places: whether the result can hold URIs that the client should see.
+        """
         connection = self._running()
-        translated = self.addresses.to_server(params)
-        sent = connection.send(method, translated, unread=unread) if connection else None
-        return self._answer(connection, sent, method, params, unread)
+        sent = connection.send(method, self.addresses.to_server(params)) if connection else None
+        return self._answer(connection, sent, method, params, has_places)
 
-    async def _translated(self, answer: Awaitable[Result]) -> JsonValue:
+    async def _read(self, answer: Awaitable[Result]) -> JsonValue:
         result = await answer
-        return self.addresses.to_client(result.read() if isinstance(result, Unread) else result)
+        return result.read() if isinstance(result, Unread) else result
 
     async def _answer(
         self,
@@ -243,15 +246,16 @@ class Backend:
         sent: tuple[int, asyncio.Future[Result]] | None,
         method: str,
         params: JsonValue,
-        unread: bool,
+        has_places: bool,
     ) -> Result:
         deadline = time.monotonic() + self._patience.answer_seconds
         for is_last in (False, True):
             if connection is None or sent is None:
                 connection = await self._wait_for_start(deadline)
-                sent = connection.send(method, self.addresses.to_server(params), unread=unread)
+                sent = connection.send(method, self.addresses.to_server(params))
             try:
-                return await self._patiently(connection, sent, method, deadline)
+                result = await self._patiently(connection, sent, method, deadline)
+                return self.addresses.result_to_client(result) if has_places else result
             except ConnectionLost:
                 # It only reads, so it may be asked twice; a request that kills the server is not asked thrice.
                 if is_last:

@@ -46,33 +46,23 @@ class Connection:
         self._on_end = on_end
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Result]] = {}
-        self._unread: set[int] = set()
         self._writer = PipeWriter(process.stdin, name="tsc-stdin")
         PipeReader(process.stdout, on_bodies=self._receive, on_end=self._end, name="tsc-stdout")
 
-    def send(
-        self, method: str, params: JsonValue = None, *, unread: bool = False
-    ) -> tuple[int, asyncio.Future[Result]]:
-        """Sends a request now; its id, and the future that gets the result or a ResponseError.
-
-        Args:
-            unread: the result may come as `Unread`.
-        """
+    def send(self, method: str, params: JsonValue = None) -> tuple[int, asyncio.Future[Result]]:
+        """Sends a request now; its id, and the future that gets the result or a ResponseError."""
         number = next(self._ids)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.is_lost:
             future.set_exception(ConnectionLost())
             return number, future
         self._waiting[number] = future
-        if unread:
-            self._unread.add(number)
         message: JsonObject = {"jsonrpc": "2.0", "id": number, "method": method}
         self._write(message, params)
         return number, future
 
     def forget(self, number: int) -> None:
         """Tells the server that nobody waits for an answer any more."""
-        self._unread.discard(number)
         if self._waiting.pop(number, None) is not None:
             self.notify("$/cancelRequest", {"id": number})
 
@@ -94,7 +84,7 @@ class Connection:
     def _receive(self, bodies: list[bytes]) -> None:
         for body in bodies:
             self.heard += 1
-            if self._unread and self._pass(body):
+            if self._pass(body):
                 continue
             try:
                 message = cast(JsonObject, json.loads(body))
@@ -109,11 +99,11 @@ class Connection:
                 self._answer(message)
 
     def _pass(self, body: bytes) -> bool:
-        """Whether a message is a result that nobody here looks into; then it is handed over."""
+        """Hands a message over if it is a result, which those who asked may want to read."""
         match = _RESULT.match(body)
-        if match is None or (number := int(match[1])) not in self._unread:
+        if match is None:
             return False
-        future = self._waiting.pop(number, None)
+        future = self._waiting.pop(int(match[1]), None)
         if future is not None and not future.done():
             future.set_result(Unread(body[match.end() : -1]))
         return True
