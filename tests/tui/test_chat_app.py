@@ -65,6 +65,19 @@ async def test_escape_stops_an_answer_and_keeps_what_came(scripted: Scripted) ->
         await until(pilot, lambda: "Yes." in screen_text(app))
 
 
+async def test_the_end_in_the_middle_of_an_answer_is_quiet(
+    scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with chatting(scripted('  - stream: [{ delta: "word ", repeat: 100000, delay: 1ms }]\n')) as (
+        app,
+        pilot,
+    ):
+        await write(pilot, "Tell me a story")
+        await until(pilot, lambda: "word word" in screen_text(app))
+        await pilot.press("ctrl+q")
+    assert not caplog.records
+
+
 async def test_a_failed_answer_says_why_and_can_be_asked_again(scripted: Scripted) -> None:
     folder = scripted(
         '  - { match: Move, stream: [{ error: { kind: server, message: the strings are tangled } }] }\n  - stream: [{ text: "Untangled." }]\n'

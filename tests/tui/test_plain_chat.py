@@ -132,6 +132,15 @@ def test_on_a_terminal_it_is_a_screen_that_leaves_no_trace(scripted: Scripted) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
+def test_an_answer_cannot_steer_the_terminal(scripted: Scripted) -> None:
+    folder = scripted('  - stream: [{ text: "\\e]0;pwned\\a\\e[2Jcleared\\r?" }]\n')
+    with on_terminal(folder, "chat", "--plain", "hi") as (terminal, _):
+        seen = read_until(terminal, b"tokens")
+        assert b"]0;pwned[2Jcleared?\r\n" in seen and b"\x1b" not in seen and b"\x07" not in seen
+    assert "\x1b]0;pwned\x07" in chat(folder, "hi").stdout  # a pipe gets what was said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
 def test_plain_on_a_terminal(scripted: Scripted) -> None:
     with on_terminal(scripted('  - stream: [{ text: "Hello." }]\n'), "chat", "--plain") as (
         terminal,

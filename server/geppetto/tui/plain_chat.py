@@ -19,7 +19,7 @@ from geppetto.events.models import (
     ToolCallEvent,
 )
 from geppetto.tui.session import ChatSession
-from geppetto.tui.words import summary
+from geppetto.tui.words import harmless, summary
 
 
 class _Printer(ChatEventHandler):
@@ -27,6 +27,7 @@ class _Printer(ChatEventHandler):
         self.failed = False
         self._began = time.monotonic()
         self._text = ""
+        self._on_terminal = sys.stdout.isatty()
 
     def handle_start(self, event: StartEvent) -> None:
         self._began = time.monotonic()
@@ -57,7 +58,7 @@ class _Printer(ChatEventHandler):
 
     def _say(self, text: str) -> None:
         self._text = text or self._text
-        sys.stdout.write(text)
+        sys.stdout.write(harmless(text) if self._on_terminal else text)
         sys.stdout.flush()
 
     def _end_line(self) -> None:
@@ -143,5 +144,5 @@ async def lines_of(descriptor: int, before_each: Callable[[], None] = lambda: No
 
 
 def _note(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{harmless(text)}\n")
     sys.stderr.flush()

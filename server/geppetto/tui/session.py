@@ -78,6 +78,8 @@ class ChatSession:
 
     async def __aexit__(self, *_: object) -> None:
         self.interrupt()
+        if self._result is not None:
+            await self._result.cancel()  # its last event is still to be published
         await self._router.close()
         await self._answering.close()
 

@@ -1,6 +1,15 @@
 """What is said below an answer."""
 
+import re
+
 from geppetto.events.models import EventMetadata
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """The text without what could steer a terminal: control characters other than tab and newline."""
+    return _CONTROL.sub("", text)
 
 
 def summary(meta: EventMetadata, seconds: float) -> str:
