@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.runs.conftest import is_for_scripts
+
 Connect = Callable[[], Awaitable[Any]]
 ABLE: dict[str, Any] = {
     "textDocument": {"diagnostic": {"relatedInformation": True}, "hover": {"contentFormat": ["markdown"]}},
@@ -96,7 +98,7 @@ async def errors_in(client: Any, uri: str) -> list[dict[str, Any]]:
 def children(client: Any) -> list[psutil.Process]:
     """The processes for scripts."""
     found = psutil.Process(client.process.pid).children(recursive=True)
-    return [child for child in found if "geppetto.runs.host" in command_of(child)]
+    return [child for child in found if is_for_scripts(child)]
 
 
 def command_of(process: psutil.Process) -> list[str]:
@@ -326,8 +328,8 @@ async def test_the_server_answers_while_a_run_floods(client: Any, uri: str) -> N
 async def test_no_child_survives_a_killed_server(client: Any, uri: str, tmp_path: Path) -> None:
     client.open(uri, ENDLESS)
     await says(client, await run(client, uri=uri), "on")
-    left = children(client)
-    assert left
+    left = psutil.Process(client.process.pid).children(recursive=True)
+    assert children(client)
     os.kill(client.process.pid, signal.SIGKILL)
     await client.wait()
     await gone(left)
@@ -339,8 +341,8 @@ async def test_no_child_survives_a_server_that_leaves(client: Any, uri: str) -> 
     client.open(uri, ENDLESS)
     run_id = await run(client, uri=uri)
     await says(client, run_id, "on")
-    left = children(client)
-    assert left and await client.leave() == 0
+    left = psutil.Process(client.process.pid).children(recursive=True)
+    assert children(client) and await client.leave() == 0
     await gone(left)
 
 

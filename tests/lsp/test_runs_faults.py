@@ -18,7 +18,8 @@ Connect = Callable[..., Awaitable[Any]]
 SECONDS = 120
 FAULTY = Path(__file__).with_name("faulty_host.py")
 FAULTY_SERVER = (
-    f"import geppetto.runs.child as c; c.HOST_COMMAND = (c.sys.executable, '-P', {str(FAULTY)!r}); {SERVER}"
+    "import sys, geppetto.runs.spawned as spawned, geppetto.runs.supervisor as supervisor;"
+    f"supervisor.source_for = lambda _: spawned.Spawner((sys.executable, '-P', {str(FAULTY)!r})); {SERVER}"
 )
 LIMITS = """\
 [limits]

@@ -21,6 +21,8 @@ FAKE_CHILD = Path(__file__).with_name("fake_child.py")
 SECONDS = 60.0
 """For whatever a test waits for: much longer than it takes, on a machine that does other things too."""
 
+NURSERY = "geppetto.runs.nursery"
+
 Supervise = Callable[..., RunSupervisor]
 Write = Callable[..., RunRequest]
 
@@ -70,12 +72,22 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-async def nothing_left() -> None:
-    """No process that these tests started lives on."""
-    _, left = await asyncio.to_thread(
-        psutil.wait_procs, psutil.Process().children(recursive=True), timeout=60
-    )
+async def nothing_left(which: Callable[[psutil.Process], bool] = lambda _: True) -> None:
+    """No process that these tests started lives on, or none of some."""
+    there = [process for process in psutil.Process().children(recursive=True) if which(process)]
+    _, left = await asyncio.to_thread(psutil.wait_procs, there, timeout=60)
     assert not left, [process.cmdline() for process in left]
+
+
+def is_for_scripts(process: psutil.Process) -> bool:
+    """Whether scripts run in a process, forked or spawned; not if it has just ended."""
+    try:
+        command, parent = process.cmdline(), process.parent()
+        if NURSERY in command:
+            return parent is not None and NURSERY in parent.cmdline()
+        return "geppetto.runs.host" in command
+    except psutil.Error:
+        return False
 
 
 async def read(run: RunHandle) -> list[RunEvent]:

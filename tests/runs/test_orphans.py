@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from geppetto.runs.child import HOST_COMMAND
 from geppetto.runs.frames import json_frame, read_message
+from geppetto.runs.spawned import HOST_COMMAND
 
-from tests.runs.conftest import SECONDS, nothing_left
+from tests.runs.conftest import SECONDS, is_for_scripts, nothing_left
 
 SUPERVISOR = """
 import asyncio, sys
@@ -53,7 +53,7 @@ async def test_no_child_survives_a_supervisor_that_is_killed() -> None:
     async with asyncio.timeout(SECONDS):
         assert await supervisor.stdout.readline() == b"ready\n"
     children = psutil.Process(supervisor.pid).children(recursive=True)
-    assert len(children) == len(SCRIPTS) + 1
+    assert len([child for child in children if is_for_scripts(child)]) == len(SCRIPTS) + 1
     supervisor.kill()
     await supervisor.wait()
     _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=60)
@@ -107,7 +107,7 @@ async def test_ctrl_c_in_the_terminal_is_the_supervisors_alone() -> None:
     assert supervisor.stdout is not None
     async with asyncio.timeout(SECONDS):
         await supervisor.stdout.readline()
-    children = psutil.Process(supervisor.pid).children()
+    children = psutil.Process(supervisor.pid).children(recursive=True)
     assert all(os.getpgid(child.pid) != supervisor.pid for child in children)
     os.killpg(supervisor.pid, signal.SIGINT)
     async with asyncio.timeout(SECONDS):

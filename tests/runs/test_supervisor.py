@@ -22,7 +22,16 @@ from geppetto.runs.protocol import (
     StepStartedEvent,
 )
 
-from tests.runs.conftest import SECONDS, Supervise, Write, end_of, nothing_left, read, read_until
+from tests.runs.conftest import (
+    SECONDS,
+    Supervise,
+    Write,
+    end_of,
+    is_for_scripts,
+    nothing_left,
+    read,
+    read_until,
+)
 
 SLOW_STREAM = 'for await (const _ of echoStep.startStream("word ".repeat(500), { delay: 0.02 }));'
 
@@ -143,7 +152,7 @@ async def test_limits(
     assert end.errors[0].code in codes, end
     if end.errors[0].code is None:
         assert "Array buffer allocation failed" in end.errors[0].message
-    await nothing_left()
+    await nothing_left(is_for_scripts)
 
 
 async def test_cancelling_a_wedged_script(supervise: Supervise, write: Write) -> None:
@@ -152,16 +161,17 @@ async def test_cancelling_a_wedged_script(supervise: Supervise, write: Write) ->
     await asyncio.sleep(0.3)
     run.cancel()
     assert (await end_of(run)).outcome == "cancelled"
-    await nothing_left()
+    await nothing_left(is_for_scripts)
 
 
 async def test_a_child_is_warm_for_the_next_run(supervise: Supervise, write: Write) -> None:
     supervisor = supervise(warm=2)
     supervisor.warm_up()
     async with asyncio.timeout(SECONDS):
-        while len(psutil.Process().children()) < 2 or len(supervisor._pool) < 2:  # type: ignore[reportPrivateUsage]
+        while len(supervisor._pool) < 2:  # type: ignore[reportPrivateUsage]
             await asyncio.sleep(0.02)
-    warm = {process.pid for process in psutil.Process().children()}
+    warm = {process.pid for process in psutil.Process().children(recursive=True) if is_for_scripts(process)}
+    assert len(warm) == 2
     started = (await read(supervisor.start(write("console.log(1)"))))[0]
     assert isinstance(started, StartedEvent) and started.pid in warm
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -16,10 +14,7 @@ from geppetto.errors import GeppettoError
 from geppetto.runs.frames import FrameError, frame, read_frame
 from geppetto.runs.protocol import PROTOCOL_VERSION, Hello, Wire
 
-# -P: the current folder, which may be anybody's workspace, is no place to import from.
-HOST_COMMAND = (sys.executable, "-P", "-m", "geppetto.runs.host")
-
-_PIPE_BYTES = 1024 * 1024
+PIPE_BYTES = 1024 * 1024
 _STDERR_BYTES = 16 * 1024
 _DYING_SECONDS = 1.0
 
@@ -28,59 +23,105 @@ class ChildError(GeppettoError):
     """A child process did not become ready; the message says why."""
 
 
-class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
-    """Tells when the process has ended, even while somebody holds its pipes open; asyncio's own wait does not."""
+class Process(Protocol):
+    """A process and its three pipes, whichever way it came to life.
 
-    def __init__(self) -> None:
-        super().__init__(limit=_PIPE_BYTES, loop=asyncio.get_running_loop())
-        self.ended = asyncio.Event()
+    Attributes:
+        ended: set when it is gone, even while somebody holds its pipes open.
+        exit_code: as ``subprocess`` tells it; None while it lives.
+    """
 
-    def process_exited(self) -> None:
-        super().process_exited()
-        self.ended.set()
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+    ended: asyncio.Event
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def exit_code(self) -> int | None: ...
+
+    def terminate(self) -> None:
+        """Asks it to end; nothing if it has."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it for sure; nothing if it has."""
+        ...
+
+    def close(self) -> None:
+        """Closes the pipes, and kills it if it lives."""
+        ...
+
+
+class Source(Protocol):
+    """Where processes for scripts come from.
+
+    Attributes:
+        on_better: called when those that are started from now on begin with more than those before.
+    """
+
+    on_better: Callable[[], None]
+
+    async def start(self) -> Process:
+        """A new process, which says hello when it is warm.
+
+        Raises:
+            ChildError: it cannot be started.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends what is left besides the processes it gave, which must have ended before."""
+        ...
+
+
+class LastWords:
+    """The end of what a process writes to standard error."""
+
+    def __init__(self, stderr: asyncio.StreamReader) -> None:
+        self.data = b""
+        self._listening = asyncio.create_task(self._listen(stderr), name="last words")
+
+    async def _listen(self, stderr: asyncio.StreamReader) -> None:
+        while data := await stderr.read(4096):
+            self.data = (self.data + data)[-_STDERR_BYTES:]
+
+    def below(self) -> str:
+        """The text, below a colon and a line break; empty if there is none."""
+        text = self.data.decode("utf-8", "replace").strip()
+        return f":\n{text}" if text else ""
+
+    async def complete(self) -> None:
+        """Waits for the rest when the process has ended, but not long: somebody may hold the pipe open."""
+        await asyncio.wait({self._listening}, timeout=_DYING_SECONDS)
+
+    def close(self) -> None:
+        self._listening.cancel()
 
 
 class Child:
-    """A child process that is warm or runs a script. Make one with :meth:`spawn`."""
+    """A child process that is warm or runs a script. Make one with :meth:`start`."""
 
-    def __init__(self, transport: asyncio.SubprocessTransport, protocol: _Protocol) -> None:
-        assert protocol.stdin is not None and protocol.stdout is not None and protocol.stderr is not None
-        self._transport = transport
-        self._ended = protocol.ended
-        self._stdin = protocol.stdin
-        self.stdout = protocol.stdout
-        self.said = b""
-        """The end of what it wrote to standard error."""
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.stdout = process.stdout
         self.was_killed = False
         """Whether it was us who killed it."""
-        self._listening = asyncio.create_task(self._listen(protocol.stderr), name="run stderr")
+        self._last_words = LastWords(process.stderr)
 
     @classmethod
-    async def spawn(cls, command: Sequence[str] = HOST_COMMAND, *, ready_seconds: float) -> Child:
+    async def start(cls, source: Source, *, ready_seconds: float) -> Child:
         """Starts a child and waits until it is warm.
 
         Args:
-            command: without its last argument, which is this process's id.
             ready_seconds: how long that may take.
 
         Raises:
             ChildError: it did not start, died, speaks another version, or said nothing in time.
         """
-        flags = 0 if sys.platform != "win32" else subprocess.CREATE_NO_WINDOW
-        try:
-            transport, protocol = await asyncio.get_running_loop().subprocess_exec(
-                _Protocol,
-                *command,
-                str(os.getpid()),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C in the supervisor's terminal is not for the script
-                creationflags=flags,
-            )
-        except OSError as error:
-            raise ChildError(f"The process for scripts cannot be started: {error}") from None
-        child = cls(transport, protocol)
+        child = cls(await source.start())
         try:
             await child._hello(ready_seconds)
         except BaseException:
@@ -90,11 +131,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        return self._transport.get_pid()
-
-    async def _listen(self, stderr: asyncio.StreamReader) -> None:
-        while data := await stderr.read(4096):
-            self.said = (self.said + data)[-_STDERR_BYTES:]
+        return self._process.pid
 
     async def _hello(self, seconds: float) -> None:
         try:
@@ -123,35 +160,38 @@ class Child:
                 hint="Geppetto was updated while this process ran: restart it.",
             )
 
+    @property
+    def said(self) -> bytes:
+        """The end of what it wrote to standard error."""
+        return self._last_words.data
+
     def words(self) -> str:
-        """What it wrote to standard error, below a line break; empty if nothing."""
-        text = self.said.decode("utf-8", "replace").strip()
-        return f":\n{text}" if text else ""
+        """The same as text, below a colon and a line break; empty if nothing."""
+        return self._last_words.below()
 
     async def send(self, message: Wire) -> None:
         """Returns when the message is in the pipe; or when the child has ended, which its reader will notice."""
+        stdin = self._process.stdin
         with contextlib.suppress(ConnectionError):
-            self._stdin.write(frame(message.model_dump_json().encode()))
-            await self._stdin.drain()
+            stdin.write(frame(message.model_dump_json().encode()))
+            await stdin.drain()
 
     def terminate(self) -> None:
         """Asks the operating system's way."""
-        with contextlib.suppress(ProcessLookupError):
-            self._transport.terminate()
+        self._process.terminate()
 
     def kill(self) -> None:
         """Ends it for sure."""
         self.was_killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._transport.kill()
+        self._process.kill()
 
     async def exit_code(self) -> int:
         """How it ended, as ``subprocess`` tells it, when its pipe has ended; kills it if it does not follow."""
         if not await self._has_ended_within(_DYING_SECONDS):
             self.kill()
-            await self._ended.wait()
-        await asyncio.wait({self._listening}, timeout=_DYING_SECONDS)
-        code = self._transport.get_returncode()
+            await self._process.ended.wait()
+        await self._last_words.complete()
+        code = self._process.exit_code
         assert code is not None
         return code
 
@@ -161,13 +201,13 @@ class Child:
         Args:
             patience: seconds it may take to end by itself.
         """
-        self._stdin.close()
+        self._process.stdin.close()
         await self._has_ended_within(patience)
-        self._transport.close()  # kills it if need be
-        await self._ended.wait()
-        self._listening.cancel()
+        self._process.close()
+        await self._process.ended.wait()
+        self._last_words.close()
 
     async def _has_ended_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
-        return self._ended.is_set()
+            await asyncio.wait_for(self._process.ended.wait(), seconds)
+        return self._process.ended.is_set()

@@ -14,19 +14,19 @@ import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from geppetto import __version__
+from geppetto.runs.ahead import import_modules
 from geppetto.runs.frames import FrameError, frame, read_message
 from geppetto.runs.outbox import Outbox
 from geppetto.runs.process import bound_memory
 from geppetto.runtime.parent import die_with_parent
 
 if TYPE_CHECKING:
-    from geppetto.json_value import JsonValue
+    from geppetto.json_value import JsonObject, JsonValue
     from geppetto.runs.protocol import Run, RunRequest, Wire
     from geppetto.runtime.engine import RuntimeEngine
     from geppetto.runtime.isolate import Isolate
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 _LAST_FLUSH_SECONDS = 0.5
 
+_QUIET_SECONDS = 0.05
+"""How long nothing may be asked for before the time is used to make ready what many runs need."""
 _IDLE_SECONDS = 0.5
-"""How long nothing may be asked for before the time is used to import what a run may need."""
-
-_REHEARSAL = 'for await (const event of echoStep.startStream("…")) console.log(event.type);'
+"""The same for what takes long to import, and few runs need."""
 
 
-async def serve(protocol_in: int, protocol_out: int) -> int:
+async def serve(protocol_in: int, protocol_out: int, *, forked: bool) -> int:
     """Says hello, runs what is asked for, tells how it went; returns the exit code."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -53,15 +53,18 @@ async def serve(protocol_in: int, protocol_out: int) -> int:
         asyncio.streams.FlowControlMixin, os.fdopen(protocol_out, "wb", 0)
     )
     outbox = Outbox(asyncio.StreamWriter(transport, pipe, None, loop))
-    isolate = await _warm_up()
+    isolate = _warm_up()
     from geppetto.runs.endings import end_of
     from geppetto.runs.protocol import PROTOCOL_VERSION, Hello, Run
 
     _tell(outbox, Hello(protocol=PROTOCOL_VERSION, version=__version__, pid=os.getpid()))
     await outbox.flush()
-    idle = loop.call_later(_IDLE_SECONDS, _import_ahead)
-    message = await read_message(reader)
-    idle.cancel()
+    asked = asyncio.ensure_future(read_message(reader))
+    if not await _comes_within(_QUIET_SECONDS, asked):
+        await _show_an_object(isolate)
+    if not forked and not await _comes_within(_IDLE_SECONDS, asked):
+        _import_sdks_ahead()
+    message = await asked
     if message is None:
         return 0  # not needed after all
     outcome = await _run(Run.model_validate(message), isolate, outbox, reader)
@@ -70,47 +73,44 @@ async def serve(protocol_in: int, protocol_out: int) -> int:
     return 0
 
 
-async def _warm_up() -> Isolate:
-    """Makes ready what does not depend on the script, by running one: so nothing is imported late any more."""
-    from geppetto.errors import GeppettoError
-    from geppetto.runtime.engine import RuntimeEngine, new_isolate
-    from geppetto.runtime.script import Script
-    from geppetto.runtime.setup import setup_standard
+async def _comes_within(seconds: float, message: asyncio.Future[JsonObject | None]) -> bool:
+    await asyncio.wait({message}, timeout=seconds)
+    return message.done()
 
-    import_module("geppetto.steps.chat.scripted")
-    engine = RuntimeEngine()
-    engine.add_setup_function(setup_standard(Path.cwd()))
-    try:
-        async with engine:
-            await engine.run(Script(Path("rehearsal.geppetto.js"), _REHEARSAL))
-    except GeppettoError:
-        pass  # wrong settings, most likely; the run that needs them will say so
-    isolate = new_isolate()
-    # What shows objects is loaded when the first is logged. What this one says is for nobody.
+
+def _warm_up() -> Isolate:
+    """Makes ready what every run needs: it imports nothing late."""
+    import_modules()
+    from geppetto.runtime.engine import new_isolate
+
+    return new_isolate()
+
+
+async def _show_an_object(isolate: Isolate) -> None:
+    """Has the isolate load what shows objects, which it does when the first is logged. This one nobody sees."""
     isolate.serve_sync_requests(_unheard)
     await isolate.evaluate("console.log({})")
     await isolate.drain()
-    return isolate
 
 
 async def _unheard(method: str, arguments: list[JsonValue]) -> JsonValue:
     return None
 
 
-def _import_ahead() -> None:
+def _import_sdks_ahead() -> None:
     """Imports the SDKs of the services that the settings of this folder name.
 
     In a thread that nobody waits for: a run that comes meanwhile begins, and its steps wait only if they need one.
     """
     from geppetto.errors import GeppettoError
     from geppetto.settings.load import load_settings
-    from geppetto.steps.services import import_sdks
+    from geppetto.steps.services import import_sdks, sdks_of
 
     try:
-        settings = load_settings(Path.cwd()).steps
+        sdks = sdks_of(load_settings(Path.cwd()).steps)
     except GeppettoError:
         return  # the run that needs them will say so
-    Thread(target=import_sdks, args=(settings,), name="import ahead", daemon=True).start()
+    Thread(target=import_sdks, args=(sdks,), name="import ahead", daemon=True).start()
 
 
 def _tell(outbox: Outbox, message: Wire) -> None:
@@ -212,13 +212,22 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments or not stat.S_ISFIFO(os.fstat(0).st_mode):
         sys.exit("This is a part of Geppetto that it starts by itself. To run a script: geppetto run FILE")
     die_with_parent(int(arguments[0]))
+    live(forked=False)
+
+
+def live(*, forked: bool) -> NoReturn:
+    """Serves the supervisor at standard input and output, and ends this process.
+
+    Args:
+        forked: from a process that had imported what there is to import.
+    """
     # The protocol gets descriptors of its own: whatever else writes to standard output must not break it.
     protocol_in, protocol_out = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     code = 1
     try:
-        code = asyncio.run(serve(protocol_in, protocol_out))
+        code = asyncio.run(serve(protocol_in, protocol_out, forked=forked))
     except ConnectionError:
         code = 1  # the supervisor is gone
     except BaseException:

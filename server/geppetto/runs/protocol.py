@@ -282,3 +282,40 @@ ChildMessage: TypeAlias = (
     Hello | Bounds | ConsoleEvent | NoticeEvent | StepStartedEvent | DeltaEvent | StepEvent | EndEvent
 )
 child_message: TypeAdapter[ChildMessage] = TypeAdapter(Annotated[ChildMessage, Field(discriminator="kind")])
+
+
+# What only a nursery says, to its supervisor (see ``geppetto.runs.nursery``)
+
+
+class Forked(Wire):
+    """The answer to a request, with a descriptor of the process beside it (``pidfd_open(2)``)."""
+
+    kind: Literal["forked"] = "forked"
+    pid: int
+
+
+class NotForked(Wire):
+    """The other answer: the system, or the nursery, refused."""
+
+    kind: Literal["notForked"] = "notForked"
+    reason: str
+
+
+class Exited(Wire):
+    """A process that it forked is gone; ``code`` is as ``subprocess`` tells it."""
+
+    kind: Literal["exited"] = "exited"
+    pid: int
+    code: int
+
+
+class Grown(Wire):
+    """It has imported more: processes that it forks from now on start with that."""
+
+    kind: Literal["grown"] = "grown"
+
+
+NurseryMessage: TypeAlias = Forked | NotForked | Exited | Grown
+nursery_message: TypeAdapter[NurseryMessage] = TypeAdapter(
+    Annotated[NurseryMessage, Field(discriminator="kind")]
+)

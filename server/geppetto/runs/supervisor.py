@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from geppetto.errors import GeppettoError
-from geppetto.runs.child import HOST_COMMAND, Child, ChildError
+from geppetto.runs.child import Child, ChildError
 from geppetto.runs.conduct import Conductor, Patience, Tell
 from geppetto.runs.endings import failure
 from geppetto.runs.handle import RunHandle, new_run_id
@@ -25,6 +25,7 @@ from geppetto.runs.protocol import EndEvent, QueuedEvent, Run, RunEvent, RunRequ
 from geppetto.runs.recorder import Recorder
 from geppetto.runs.records import RecordError, RunRecord
 from geppetto.runs.replay import replay
+from geppetto.runs.sources import source_for
 from geppetto.runs.store import RecordStore
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class RunsOptions:
         warm: how many children are kept ready.
         patience: how long children may take for what they are asked.
         close_seconds: how long the end of everything may take before what lives is killed.
-        command: what starts a child.
+        command: what starts a child, besides its last argument, which is this process's id; None for the quickest way.
         settings_folder: where runs' settings are looked for, upwards; None for each script's folder.
     """
 
@@ -47,7 +48,7 @@ class RunsOptions:
     warm: int = 1
     patience: Patience = field(default_factory=Patience)
     close_seconds: float = 2.0
-    command: Sequence[str] = HOST_COMMAND
+    command: Sequence[str] | None = None
     settings_folder: str | None = None
 
 
@@ -70,7 +71,7 @@ class RunSupervisor:
         self.records = records
         self._pool = WarmPool(
             self._options.warm,
-            command=self._options.command,
+            source_for(self._options.command),
             ready_seconds=self._options.patience.ready,
         )
         self._runs: dict[str, RunHandle] = {}
@@ -140,8 +141,8 @@ class RunSupervisor:
             handle.cancel()
         for task in await self._wait_for_tasks():
             task.cancel()
-        await self._pool.close()
         await self._wait_for_tasks()
+        await self._pool.close()
 
     async def _wait_for_tasks(self) -> set[asyncio.Task[None]]:
         """Waits for what goes on, but not too long; returns what is left of it."""

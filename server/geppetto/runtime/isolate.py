@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from geppetto.errors import GeppettoError
@@ -31,6 +32,15 @@ _IDLE, _REQUEST, _REPLY = 0, 1, 2
 
 # Isolates that no longer answer: closing one blocks for ever, and so does collecting it.
 _lost: list[object] = []
+
+
+def load_library() -> None:
+    """Loads V8 and does not start it: processes that are forked from this one start their own sooner."""
+    import ctypes
+
+    import py_mini_racer
+
+    ctypes.CDLL(str(Path(py_mini_racer.__file__).with_name("libmini_racer.so")))
 
 
 class EvaluationError(GeppettoError):

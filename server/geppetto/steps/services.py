@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,15 @@ def service_of(settings: StepSettings, name: ServiceName) -> Service:
     return Service(address_of(settings, name), service_key(settings, name))
 
 
-def import_sdks(settings: StepSettings) -> None:
-    """Import, ahead of the first request, the packages of the services that the settings name. Takes seconds."""
+def sdks_of(settings: StepSettings) -> Sequence[str]:
+    """The packages of the services that the settings name."""
     chosen = (settings.chat.provider, settings.embeddings.provider)
-    for package in dict.fromkeys(_SDKS[name] for name in chosen if name in _SDKS):
+    return list(dict.fromkeys(_SDKS[name] for name in chosen if name in _SDKS))
+
+
+def import_sdks(packages: Sequence[str]) -> None:
+    """Imports packages ahead of the first request. Takes seconds."""
+    for package in packages:
         try:
             import_module(package)
         except ImportError:
