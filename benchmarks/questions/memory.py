@@ -6,7 +6,7 @@ import time
 import psutil
 
 from benchmarks.harness import Bench, Row, Series
-from benchmarks.questions.runs import Editor, editor
+from benchmarks.questions.runs import Editor, editor, is_nursery, is_of_runs
 
 TITLE = "How much memory do the language server, a process that waits and a hundred runs take?"
 
@@ -24,6 +24,7 @@ def measure(bench: Bench) -> list[Row]:
         server, *children = client.processes()
         at_rest = _resident(server)
         backend = sum(_resident(child) for child in children if child.name() == "tsc")
+        nursery = [_own(child) for child in children if is_nursery(child) and not is_of_runs(child)]
         known = {process.pid for process in (server, *children)}
 
         seconds = _start_all(client)
@@ -38,6 +39,7 @@ def measure(bench: Bench) -> list[Row]:
         _row("the server, one script open", at_rest, "without its children"),
         _row("TypeScript behind it", backend),
         _row("an idle warm process, its own memory", own, target="<= 60"),
+        *(_row("what all are forked from, its own memory", megabytes) for megabytes in nursery),
         _row(f"one of {RUNS} runs at once, its own memory", statistics.median(running), "median"),
         _row(f"{RUNS} runs at once, their own memory together", sum(running)),
         _row(f"what {RUNS} runs at once add to the server", with_runs - at_rest),

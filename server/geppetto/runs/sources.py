@@ -53,7 +53,10 @@ class Forker:
 
     async def start(self) -> Process:
         try:
-            while (nursery := await self._living_nursery()) is not None:
+            for _ in range(2):  # the nursery may have died since it was last asked
+                nursery = await self._living_nursery()
+                if nursery is None:
+                    break
                 try:
                     return await nursery.fork()
                 except NurseryError:
