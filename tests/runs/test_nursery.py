@@ -193,7 +193,7 @@ async def test_chance_is_each_processs_own(monkeypatch: pytest.MonkeyPatch) -> N
             process = await nursery.fork()
             mine, kept = json.loads(await process.stdout.read())
             await process.ended.wait()
-            assert process.exit_code == 7
+            assert await process.exit_code() == 7
             assert mine["pid"] == process.pid
             assert kept == {"session": True, "descriptors": ["0", "1", "2"]}
             process.close()
@@ -269,6 +269,20 @@ async def test_how_a_process_ended_is_told(
     end = await end_of(run)
     assert (end.errors[0].code, end.outcome) == (code, "error")
     assert told in end.errors[0].message
+
+
+async def test_how_it_ended_is_told_late_by_a_nursery_that_is_busy(
+    supervise: Supervise, write: Write
+) -> None:
+    run = supervise().start(write(WAITS))
+    process = await started(run)
+    (nursery,) = nurseries()
+    nursery.suspend()
+    process.send_signal(signal.SIGSEGV)
+    await asyncio.sleep(1.5)  # longer than a process may take to end
+    assert run.end is None
+    nursery.resume()
+    assert (await end_of(run)).errors[0].code == "run.crashed"
 
 
 async def test_cancelled_while_the_nursery_starts(supervise: Supervise, write: Write) -> None:

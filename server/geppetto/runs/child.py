@@ -28,7 +28,6 @@ class Process(Protocol):
 
     Attributes:
         ended: set when it is gone, even while somebody holds its pipes open.
-        exit_code: as ``subprocess`` tells it; None while it lives.
     """
 
     stdin: asyncio.StreamWriter
@@ -39,8 +38,9 @@ class Process(Protocol):
     @property
     def pid(self) -> int: ...
 
-    @property
-    def exit_code(self) -> int | None: ...
+    async def exit_code(self) -> int:
+        """How it ended, as ``subprocess`` tells it. To be asked when it has."""
+        ...
 
     def terminate(self) -> None:
         """Asks it to end; nothing if it has."""
@@ -191,9 +191,7 @@ class Child:
             self.kill()
             await self._process.ended.wait()
         await self._last_words.complete()
-        code = self._process.exit_code
-        assert code is not None
-        return code
+        return await self._process.exit_code()
 
     async def end(self, *, patience: float = 0.0) -> None:
         """Returns when it is gone.

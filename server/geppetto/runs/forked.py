@@ -24,6 +24,8 @@ _PACKET_BYTES = 64 * 1024
 _STARTING_SECONDS = 20.0
 _ANSWER_SECONDS = 5.0
 """How long an answer may take after the first: the nursery may be importing."""
+_CODE_SECONDS = 20.0
+_BURYING_SECONDS = 1.0
 
 
 class NurseryError(GeppettoError):
@@ -31,9 +33,10 @@ class NurseryError(GeppettoError):
 
 
 class ForkedProcess:
-    """A ``Process`` whose parent is a nursery, which tells how it ended.
+    """A ``Process`` whose parent is a nursery, which tells how it ended, as soon as it finds the time.
 
-    Signals go by a descriptor of the process, not by its number: that may be another's by then.
+    When it ended is told by a descriptor of the process, and signals go by that, not by its number: that may be
+    another's by then.
     """
 
     def __init__(
@@ -43,12 +46,18 @@ class ForkedProcess:
         stderr: tuple[asyncio.StreamReader, asyncio.ReadTransport],
     ) -> None:
         self.pid = 0
-        self.exit_code: int | None = None
         self.ended = asyncio.Event()
         self.stdin = stdin
         self.stdout, self._stdout = stdout
         self.stderr, self._stderr = stderr
         self._pidfd: int | None = None
+        self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def exit_code(self) -> int:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CODE_SECONDS):
+                return await asyncio.shield(self._code)
+        return -signal.SIGKILL  # nobody knows
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
@@ -71,25 +80,21 @@ class ForkedProcess:
 
     def is_born(self, pid: int, pidfd: int) -> None:
         self.pid, self._pidfd = pid, pidfd
+        asyncio.get_running_loop().add_reader(pidfd, self._has_ended, pidfd)
 
-    def is_dead(self, code: int) -> None:
-        assert self._pidfd is not None
-        os.close(self._pidfd)
+    def _has_ended(self, pidfd: int) -> None:
+        asyncio.get_running_loop().remove_reader(pidfd)
+        os.close(pidfd)
         self._pidfd = None
-        self.exit_code = code
         self.ended.set()
+
+    def is_reaped(self, code: int) -> None:
+        self._code.set_result(code)
 
     def is_orphan(self) -> None:
         """Its nursery is gone, and the kernel ends it; nobody will tell how that went."""
         self.kill()
-        loop, pidfd = asyncio.get_running_loop(), self._pidfd
-        assert pidfd is not None
-
-        def gone() -> None:
-            loop.remove_reader(pidfd)
-            self.is_dead(-signal.SIGKILL)
-
-        loop.add_reader(pidfd, gone)
+        self._code.set_result(-signal.SIGKILL)
 
 
 class Nursery:
@@ -198,7 +203,7 @@ class Nursery:
                     answer.set_exception(NurseryError(reason))
             case Exited(pid=pid, code=code):
                 if exited := self._living.pop(pid, None):
-                    exited.is_dead(code)
+                    exited.is_reaped(code)
             case Grown():
                 self._on_grown()
 
@@ -218,6 +223,13 @@ class Nursery:
 
     async def close(self) -> None:
         """Ends it, and whatever of its processes lives."""
+        ended = [
+            asyncio.ensure_future(child.exit_code())
+            for child in self._living.values()
+            if child.ended.is_set()
+        ]
+        if ended:  # it is about to bury them, which is its task and nobody else's
+            await asyncio.wait(ended, timeout=_BURYING_SECONDS)
         self._lose()
         await self._process.wait()
         await self._last_words.complete()

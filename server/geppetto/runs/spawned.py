@@ -75,9 +75,10 @@ class SpawnedProcess:
     def pid(self) -> int:
         return self._transport.get_pid()
 
-    @property
-    def exit_code(self) -> int | None:
-        return self._transport.get_returncode()
+    async def exit_code(self) -> int:
+        code = self._transport.get_returncode()
+        assert code is not None
+        return code
 
     def terminate(self) -> None:
         with contextlib.suppress(ProcessLookupError):
