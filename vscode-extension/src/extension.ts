@@ -15,7 +15,7 @@ import { Channels } from "./views/channels";
 import { RunDocuments } from "./views/documents";
 import { InlineText } from "./views/inlineText";
 import { LongRuns } from "./views/progress";
-import { OPEN_PLACE, openPlace, RunsTree, runIn } from "./views/runsTree";
+import { OPEN_PLACE, openPlace, RunsTree } from "./views/runsTree";
 import { StatusBar } from "./views/statusBar";
 
 let stop: (() => Promise<void>) | undefined;
@@ -55,9 +55,6 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("geppetto.server") && server.state !== "stopped") void server.restart();
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => {
-      if (server.state === "failed") void server.restart();
-    }),
   );
 
   const handlers: { readonly [command: string]: (argument?: unknown, selected?: unknown) => unknown } = {
@@ -67,14 +64,15 @@ export function activate(context: vscode.ExtensionContext): void {
     "geppetto.runAgain": () => commands.runAgain(),
     "geppetto.replayRun": (run) => commands.replay(run),
     "geppetto.cancelRun": (run) => commands.cancel(run),
+    "geppetto.cancelAllRuns": () => commands.cancelAll(),
     "geppetto.showRunOutput": (run) => commands.showOutput(run),
     "geppetto.clearRunOutput": (run) => commands.clear(run),
     "geppetto.copyRunOutput": (node) => {
-      const run = runIn(node) ?? runs.all[0];
+      const [run] = commands.runsOf(node);
       return run && vscode.env.clipboard.writeText(runs.textOf(run));
     },
     "geppetto.openRunAsJson": (node) => {
-      const run = runIn(node) ?? runs.all[0];
+      const [run] = commands.runsOf(node);
       return run && documents.openJson(run);
     },
     "geppetto.compareRuns": (node, selected) => compareRuns(runs, documents, node, selected),
@@ -91,14 +89,11 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   stop = () => server.stop();
+  const follow = (): void => {
+    context.subscriptions.push(onPythonChanged(() => void server.restartIfElsewhere()));
+  };
   const startFor = (document: vscode.TextDocument): void => {
-    if (isScript(document) && server.state === "stopped") {
-      // Looking for the server has started the Python extension, if it is there.
-      const follow = (): void => {
-        context.subscriptions.push(onPythonChanged(() => void server.restartIfElsewhere()));
-      };
-      void server.start().then(follow);
-    }
+    if (isScript(document) && server.state === "stopped") void server.start().then(follow);
   };
   context.subscriptions.push(vscode.workspace.onDidOpenTextDocument(startFor));
   vscode.workspace.textDocuments.forEach(startFor);
@@ -108,9 +103,12 @@ export async function deactivate(): Promise<void> {
   await stop?.();
 }
 
-/** For menus: the scripts that run. */
+/** For menus: the scripts that run, by path, as a window on another machine has other URIs. */
 function tellContext(runs: Runs): void {
-  const scripts = runs.goingOn.map((run) => run.origin.uri).filter((uri) => uri !== undefined);
+  const scripts = runs.goingOn.flatMap(({ origin: { uri } }) => {
+    const script = uri === undefined ? undefined : vscode.Uri.parse(uri);
+    return script === undefined ? [] : [script.fsPath, script.path];
+  });
   void vscode.commands.executeCommand("setContext", "geppetto.runningScripts", scripts);
   void vscode.commands.executeCommand("setContext", "geppetto.isRunning", runs.goingOn.length > 0);
   void vscode.commands.executeCommand("setContext", "geppetto.hasRuns", runs.all.length > 0);

@@ -23,7 +23,7 @@ describe("a typed param", () => {
       undefined,
       undefined,
     ]);
-    expect(problemWith(param("integer", true), "")).toBe("p has to be given");
+    expect(problemWith(param("integer", true), "")).toBe("given");
     expect(valueFor(param("string"), "")).toBeUndefined();
     expect(valueFor(param("string", true), "")).toBe("");
   });

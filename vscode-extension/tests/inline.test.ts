@@ -15,8 +15,8 @@ function sites(...events: RunEvent[]): CallSites {
   return made;
 }
 
-function labels(made: CallSites, most = 20): string[] {
-  return made.all.map((site) => label(site, most, 2500));
+function labels(made: CallSites, most = 20, room = 100): string[] {
+  return made.all.map((site) => label(site, most, room, 2500));
 }
 
 describe("the text behind a call", () => {
@@ -48,6 +48,18 @@ describe("the text behind a call", () => {
   test("of a call in a loop is that of the last time", () => {
     const made = sites(step("a", 2), final("a", "first"), step("b", 2), final("b", "second"), step("c", 5));
     expect(labels(made)).toEqual(["second  · 2 times · 0.0 s", "…"]);
+  });
+
+  test("leaves room for the numbers, where the line is long", () => {
+    const made = sites(step("a"), final("a", "word ".repeat(100), { input_tokens: 1, output_tokens: 100 }));
+    const [wide, narrow] = [labels(made, 100, 80)[0] ?? "", labels(made, 100, 5)[0] ?? ""];
+    expect([wide.length <= 80 + 4, wide.endsWith("…  · 100 tokens · 0.0 s")]).toEqual([true, true]);
+    expect(narrow).toBe("word word word word word word…  · 100 tokens · 0.0 s");
+  });
+
+  test("does not turn the direction of what follows", () => {
+    const [text] = labels(sites(step("a"), final("a", "a \u202Eshalom \u05E9\u05DC\u05D5\u05DD")), 50);
+    expect(text).toBe("\u2068a shalom \u05E9\u05DC\u05D5\u05DD\u2069  · 0.0 s");
   });
 
   test("is of the script alone, not of what it imports", () => {
@@ -106,15 +118,18 @@ describe("the hover", () => {
     expect(site && hover(site, 2000)).toContain("!\\[x](https://example.org/?secret=1)");
   });
 
-  test("shows the end of a very long one", () => {
-    const made = sites(step("a"), final("a", `${"x".repeat(50_000)}END`));
-    const [site] = made.all;
-    const text = site === undefined ? "" : hover(site, 2000);
-    expect([text.length < 20_000, text.endsWith("END"), text.includes("*The end of it:*")]).toEqual([
-      true,
-      true,
-      true,
-    ]);
+  test("of a very long one shows whole lines: the last ones while it streams, then the first ones", () => {
+    const long = Array.from({ length: 5000 }, (_, i) => `line ${i}`).join("\n");
+    const made = sites(step("a"), delta("a", long));
+    const shown = (): string =>
+      made.all
+        .map((site) => hover(site, 2000))
+        .join()
+        .split("---\n\n")[1] ?? "";
+    expect(shown()).toMatch(/^\*…\d\d,\d+ characters before\*\n\nline \d+\n[\s\S]*line 4999$/);
+    take(made.run, final("a", long), 2000);
+    expect(shown()).toMatch(/^line 0\n[\s\S]*line \d+\n\n\*…\d\d,\d+ characters more in the output\*$/);
+    expect(shown().length).toBeLessThan(20_000);
   });
 });
 

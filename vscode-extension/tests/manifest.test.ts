@@ -111,6 +111,16 @@ describe("files", () => {
     for (const path of [...named, manifest.icon]) expect(existsSync(join(root, path)), path).toBe(true);
   });
 
+  test("pictures of the walkthrough are among what is packed", () => {
+    const steps = contributes.walkthroughs.flatMap((walkthrough) => walkthrough.steps);
+    const shown = steps.flatMap(({ media: { markdown } }) =>
+      unique(readFileSync(join(root, markdown), "utf8").matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)),
+    );
+    expect(shown.length).toBeGreaterThan(1);
+    for (const path of shown) expect(existsSync(join(root, "walkthrough", path)), path).toBe(true);
+    expect(readFileSync(join(root, ".vscodeignore"), "utf8")).toContain("!media/**");
+  });
+
   test("grammars include the built-in ones and are of our own languages", () => {
     const own = contributes.languages.map(({ id }) => id);
     expect(contributes.grammars.map(({ language }) => language)).toEqual(own);

@@ -25,14 +25,15 @@ describe("the tree", () => {
       end("error", [error("bad")]),
     );
     const children = childrenOf({ kind: "run", run: made });
-    expect(labels(children)).toEqual(["echo answers", "chatStep", "TypeError: bad"]);
+    expect(labels(children)).toEqual(["echo answers", "line 4", "TypeError: bad"]);
     expect(lines(children).map(({ description }) => description)).toEqual([
       "",
-      "line 4 · 4 tokens · 0.0 s",
+      "It is pine. · 4 tokens · 0.0 s",
       "line 3",
     ]);
     const [, below] = children;
     expect(below && labels(childrenOf(below))).toEqual(["start", 'find({"a":1})', "It is pine.", "final"]);
+    expect(below && lines(childrenOf(below))[0]?.description).toMatch(/^chatStep · echo · /);
     expect(below && lines(childrenOf(below)).at(-1)?.description).toContain("5 in, 4 out");
   });
 

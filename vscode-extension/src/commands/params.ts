@@ -46,7 +46,11 @@ async function choose(
   }));
   // What comes first is chosen by Enter.
   items.sort((one, other) => Number(other.value === before) - Number(one.value === before));
-  if (!param.required && param.default === null) items.push({ label: "(leave it out)", value: undefined });
+  if (!param.required && param.default === null) {
+    const leave = { label: "(leave it out)", value: undefined };
+    if (before == null) items.unshift(leave);
+    else items.push(leave);
+  }
   const options = { title, placeHolder: param.description || param.label, ignoreFocusOut: true };
   return vscode.window.showQuickPick(items, options);
 }
@@ -60,7 +64,7 @@ async function type(title: string, param: DeclaredParam, before: JsonValue): Pro
     ignoreFocusOut: true,
     validateInput: (text) => {
       const problem = problemWith(param, text);
-      return problem === undefined ? undefined : `${param.name}: ${problem}`;
+      return problem === undefined ? undefined : `${param.name} should be ${problem}`;
     },
   });
 }

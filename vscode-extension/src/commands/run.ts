@@ -1,5 +1,6 @@
 /** Running scripts: run, a part, again, with params, replay, cancel, clear. */
 import * as vscode from "vscode";
+import { isScript } from "../languages";
 import type { DeclaredParams, Profiles, RunParams, TextRange } from "../protocol.gen";
 import { isGoingOn, type Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
@@ -9,6 +10,7 @@ import { type Channels, nameOf } from "../views/channels";
 import type { InlineText } from "../views/inlineText";
 import { runIn } from "../views/runsTree";
 import { askForParams, type Params } from "./params";
+import { pickRun } from "./pickRun";
 import { chosenScript } from "./script";
 
 type Asking = "required" | "all";
@@ -70,16 +72,26 @@ export class RunCommands {
     });
   }
 
-  /** Cancels a run, those of a script, or all. */
+  /** Cancels a run, or those of a script; without one those of the script in the editor, or one that is chosen. */
   async cancel(argument?: unknown): Promise<void> {
-    const run = runIn(argument);
-    const goingOn = run === undefined ? this.runsOf(argument).filter(isGoingOn) : [run];
-    if (goingOn.length === 0) void vscode.window.setStatusBarMessage("Geppetto: nothing is running", 3000);
+    let goingOn = this.runsOf(argument).filter(isGoingOn);
+    if (argument === undefined) {
+      const here = goingOn.filter((run) => run.origin.uri === activeScript()?.toString());
+      if (here.length > 0) goingOn = here;
+      else if (goingOn.length > 1) {
+        const chosen = await pickRun(goingOn, "Cancel");
+        goingOn = chosen === undefined ? [] : [chosen];
+      }
+    }
     await Promise.all(goingOn.map((each) => this.runs.cancel(each)));
   }
 
+  async cancelAll(): Promise<void> {
+    await Promise.all(this.runs.goingOn.map((each) => this.runs.cancel(each)));
+  }
+
   showOutput(argument?: unknown): void {
-    const run = runIn(argument) ?? this.runsOf(argument)[0];
+    const [run] = this.runsOf(argument);
     if (run === undefined) void vscode.window.showInformationMessage("No script was run yet.");
     else this.channels.show(run);
   }
@@ -128,14 +140,18 @@ export class RunCommands {
     }
   }
 
-  /** The runs of the script that a command is about; all if it is about none. Newest first. */
+  /**
+   * The run, or those of the script, that a command is about. If it is about none all, those of the script in the editor
+   * before the others. Newest first.
+   */
   runsOf(argument: unknown): Run[] {
-    if (typeof argument === "string") {
-      const run = this.runs.get(argument);
-      if (run !== undefined) return [run];
-    }
+    const run = runIn(argument) ?? (typeof argument === "string" ? this.runs.get(argument) : undefined);
+    if (run !== undefined) return [run];
     const uri = uriIn(argument);
-    return uri === undefined ? this.runs.all : this.runs.of(uri);
+    if (uri !== undefined) return this.runs.of(uri);
+    const here = activeScript()?.toString();
+    const isHere = (each: Run): boolean => each.origin.uri === here;
+    return [...this.runs.all.filter(isHere), ...this.runs.all.filter((each) => !isHere(each))];
   }
 
   async #run(
@@ -218,6 +234,11 @@ export function tellOfFailure(run: Run, channels: Channels): void {
   void vscode.window.showErrorMessage(`${nameOf(run)}: ${message}`, show).then((chosen) => {
     if (chosen === show) channels.show(run);
   });
+}
+
+function activeScript(): vscode.Uri | undefined {
+  const document = vscode.window.activeTextEditor?.document;
+  return document !== undefined && isScript(document) ? document.uri : undefined;
 }
 
 function uriIn(argument: unknown): vscode.Uri | undefined {

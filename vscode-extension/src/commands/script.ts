@@ -15,6 +15,7 @@ export async function chosenScript(argument: unknown): Promise<vscode.Uri | unde
     );
     return undefined;
   }
+  if (found.length === 1) return found[0];
   const items = found
     .map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }))
     .sort((one, other) => one.label.localeCompare(other.label));

@@ -1,11 +1,10 @@
 /** Asking for the params of a script: what a typed text stands for, and what is wrong with it. */
 import type { DeclaredParam, JsonValue } from "../protocol.gen";
 
-/** Why a text is no value of a declared param; undefined if it is one. An empty text means that it is left out. */
+/** What a declared param should be that a text is not; undefined if it is. An empty text means that it is left out. */
 export function problemWith(param: DeclaredParam, text: string): string | undefined {
   const given = text.trim();
-  if (given === "")
-    return param.required && param.type !== "string" ? `${param.name} has to be given` : undefined;
+  if (given === "") return param.required && param.type !== "string" ? "given" : undefined;
   switch (param.type) {
     case "number":
       return Number.isFinite(Number(given)) ? undefined : "a number";

@@ -2,7 +2,7 @@
 import type { SourcePlace } from "../protocol.gen";
 import { type Change, moved, type Point } from "./drift";
 import { isGoingOn, type Run, type Step } from "./model";
-import { oneLine, stepSummary } from "./words";
+import { isolated, oneLine, stepSummary, whole } from "./words";
 
 /** The steps that one call has started: the last of them, and how many there were. */
 export interface CallSite {
@@ -14,6 +14,8 @@ export interface CallSite {
   times: number;
 }
 
+/** An answer that is cut shorter tells nothing. */
+const LEAST = 30;
 const HOVER_TEXT = 16 * 1024;
 /** While it streams, the hover is made anew with every drawing. */
 const STREAMING_HOVER_TEXT = 1024;
@@ -64,18 +66,26 @@ export class CallSites {
   }
 }
 
-/** The text behind a call: the end of what it says while it streams; then the beginning, tokens and time. */
-export function label(site: CallSite, most: number, now: number): string {
+/**
+ * The text behind a call: the end of what it says while it streams; then the beginning, tokens and time.
+ *
+ * @param most characters of the answer.
+ * @param room characters that are likely to be seen, with the numbers; a few of the answer are shown anyway.
+ */
+export function label(site: CallSite, most: number, room: number, now: number): string {
   const { step } = site;
   if (step.ending === undefined) {
+    const width = Math.min(most, Math.max(LEAST, room));
     const tool = step.tools.at(-1);
     if (tool !== undefined && tool.result === undefined)
-      return `→ ${oneLine(`${tool.name}(${tool.input})`, most)}`;
-    return step.text === "" ? "…" : `${oneLine(step.text, most, "end")} ▌`;
+      return `→ ${isolated(oneLine(`${tool.name}(${tool.input})`, width))}`;
+    return step.text === "" ? "…" : `${isolated(oneLine(step.text, width, "end"))} ▌`;
   }
-  const problem = step.problem === undefined ? "" : `✗ ${oneLine(step.problem, most)}`;
-  const parts = [problem || oneLine(step.text, most), numbers(site, now)];
-  return parts.filter(Boolean).join("  · ");
+  const facts = numbers(site, now);
+  const width = Math.min(most, Math.max(LEAST, room - facts.length));
+  const text =
+    step.problem === undefined ? isolated(oneLine(step.text, width)) : `✗ ${oneLine(step.problem, width)}`;
+  return [text, facts].filter(Boolean).join("  · ");
 }
 
 /** The whole of it, as Markdown. */
@@ -98,14 +108,28 @@ export function hover(site: CallSite, now: number): string {
     );
   }
   if (step.problem !== undefined) parts.push(`✗ ${escaped(step.problem)}`);
-  if (step.text !== "") {
-    const most = step.ending === undefined ? STREAMING_HOVER_TEXT : HOVER_TEXT;
-    const isCut = step.isCut || step.text.length > most;
-    if (isCut) parts.push("*The end of it:*");
-    // What a model says must not make the editor fetch anything.
-    parts.push("---", step.text.slice(-most).replaceAll("![", "!\\["));
-  }
+  if (step.text !== "") parts.push("---", said(step));
   return parts.join("\n\n");
+}
+
+/** The end of what it says while it streams; then the beginning, unless only the end is known. */
+function said(step: Step): string {
+  const isStreaming = step.ending === undefined;
+  const most = isStreaming ? STREAMING_HOVER_TEXT : HOVER_TEXT;
+  const isEnd = isStreaming || step.isCut;
+  let text = whole(isEnd ? step.text.slice(-most) : step.text.slice(0, most));
+  const left = step.characters - text.length;
+  if (left > 0) {
+    // Whole lines, where they are not too long.
+    const [first, last] = [text.indexOf("\n"), text.lastIndexOf("\n")];
+    if (isEnd && first >= 0 && first < most / 2) text = text.slice(first + 1);
+    if (!isEnd && last > most / 2) text = text.slice(0, last);
+    const count = (step.characters - text.length).toLocaleString("en-US");
+    const note = `*…${count} characters ${isEnd ? "before" : "more in the output"}*`;
+    text = isEnd ? `${note}\n\n${text}` : `${text}\n\n${note}`;
+  }
+  // What a model says must not make the editor fetch anything.
+  return text.replaceAll("![", "!\\[");
 }
 
 function numbers(site: CallSite, now: number): string {

@@ -42,6 +42,8 @@ export interface RunOrigin {
   readonly params?: { readonly [key: string]: unknown } | undefined;
   readonly profile?: string | undefined;
   readonly replayOf?: string | undefined;
+  /** The first and the last line that were selected, counted from 1, if only a part runs. */
+  readonly lines?: readonly [number, number] | undefined;
 }
 
 export interface Run {

@@ -30,6 +30,8 @@ export interface Line {
 /** Of long lists the last ones are shown. */
 const MOST = 200;
 const LABEL = 80;
+/** Of what a step says, so that its tokens and time are seen too. */
+const SAID = 24;
 
 export function childrenOf(node: Node): Node[] {
   switch (node.kind) {
@@ -94,7 +96,8 @@ function runLine(run: Run, now: number, name: string): Line {
     label: name,
     description: `${replay}${summary(run, now)} · ${time}`,
     ...runIcon(run),
-    hasChildren: run.steps.length + run.errors.length + run.notices.length > 0,
+    // A line that is shown without children at first is not opened when they come.
+    hasChildren: isGoingOn(run) || run.steps.length + run.errors.length + run.notices.length > 0,
   };
 }
 
@@ -113,11 +116,12 @@ function runIcon(run: Run): { icon: string; color?: string } {
 
 function stepLine(run: Run, step: Step, now: number): Line {
   const ended = step.ending !== undefined;
-  const line = step.place === null ? "" : `line ${step.place.line} · `;
+  // Where it was started and what it says tell steps apart; most have the same name.
+  const said = step.problem ?? step.text;
   return {
     id: `${run.id}/${step.id}`,
-    label: step.name,
-    description: `${line}${stepSummary(step, now)}`,
+    label: step.place === null ? step.name : `line ${step.place.line}`,
+    description: [oneLine(said, SAID), stepSummary(step, now)].filter(Boolean).join(" · "),
     ...(step.ending === "error"
       ? { icon: "error", color: "testing.iconFailed" }
       : !ended
@@ -153,7 +157,7 @@ function partLine(run: Run, step: Step, part: StepPart, now: number): Line {
       return {
         ...common,
         label: "start",
-        description: `${step.engine} · ${time}${first}`,
+        description: `${step.name} · ${step.engine} · ${time}${first}`,
         icon: "debug-start",
       };
     }

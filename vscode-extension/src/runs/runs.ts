@@ -1,7 +1,7 @@
 /** All runs of this window: hears the server's events, and tells the views of changes. */
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import type { RunEvent, RunEventParams, RunList, RunParams, RunStarted } from "../protocol.gen";
+import type { RunEvent, RunEventParams, RunList, RunParams, RunStarted, TextRange } from "../protocol.gen";
 import type { Server } from "../server/server";
 import { isGoingOn, lose, newRun, type Run, type RunOrigin, take } from "./model";
 import { Transcript } from "./transcript";
@@ -79,6 +79,7 @@ export class Runs implements vscode.Disposable {
       params: params.params,
       profile: params.profile ?? undefined,
       replayOf: params.replay ?? undefined,
+      lines: linesOf(params.range),
     };
     this.#listed.fire();
     return run;
@@ -156,4 +157,12 @@ export class Runs implements vscode.Disposable {
     }
     if (lost.length > 0) this.#listed.fire();
   }
+}
+
+/** The lines that a range covers, counted from 1; the last one not if it ends before its first character. */
+function linesOf(range: TextRange | null | undefined): readonly [number, number] | undefined {
+  if (range == null) return undefined;
+  const first = range.start.line + 1;
+  const last = range.end.character === 0 ? range.end.line : range.end.line + 1;
+  return [first, Math.max(first, last)];
 }

@@ -6,7 +6,7 @@ import { type Run, type Step, secondsOf } from "./model";
 const CHARACTERS_A_TOKEN = 4;
 
 export function seconds(value: number): string {
-  if (value < 60) return `${value.toFixed(1)} s`;
+  if (value < 59.95) return `${value.toFixed(1)} s`;
   const whole = Math.round(value);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
@@ -35,6 +35,17 @@ export function summary(run: Run, now: number): string {
   return parts.filter(Boolean).join(" · ");
 }
 
+/** What sets it apart from other runs of its script: the profile, the lines, the params; that it is a replay. */
+export function circumstances({ origin }: Run): string[] {
+  const { profile, params, replayOf, lines } = origin;
+  return [
+    replayOf === undefined ? "" : "replay",
+    lines === undefined ? "" : lines[0] === lines[1] ? `line ${lines[0]}` : `lines ${lines[0]}–${lines[1]}`,
+    profile === undefined ? "" : `profile ${profile}`,
+    params === undefined || Object.keys(params).length === 0 ? "" : JSON.stringify(params),
+  ].filter(Boolean);
+}
+
 export function waiting(run: Run): string {
   return run.ahead === 0 ? "waiting for a free place" : `waiting behind ${run.ahead} others`;
 }
@@ -58,19 +69,29 @@ export function errorText(error: RunError): string {
   return `${named}${error.message}${context}`;
 }
 
-/** The end of a text, or the beginning, on one line. */
+/** The end of a text, or the beginning, on one line; without what would turn the direction of what stands beside it. */
 export function oneLine(text: string, most: number, keep: "start" | "end" = "start"): string {
   // A part is enough, and long texts stay long strings.
   const part = keep === "start" ? text.slice(0, 4 * most) : text.slice(-4 * most);
-  const flat = part.replace(/\s+/g, " ").trim();
+  const flat = part
+    .replace(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g, "")
+    .replace(/\s+/g, " ")
+    .trim();
   if (flat.length <= most && part.length === text.length) return flat;
   if (keep === "start")
     return flat.length < most ? `${flat}…` : `${whole(flat.slice(0, most - 1)).trimEnd()}…`;
   return `…${whole(flat.slice(-(most - 1))).trimStart()}`;
 }
 
+/** A text of any direction among others: where it ends, and what follows it, is not changed by it. */
+export function isolated(text: string): string {
+  return /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u.test(text)
+    ? `\u2068${text}\u2069`
+    : text;
+}
+
 /** Without half a surrogate pair at either end. */
-function whole(text: string): string {
+export function whole(text: string): string {
   return text.replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, "");
 }
 

@@ -80,9 +80,10 @@ export class Server implements vscode.Disposable {
     await this.start();
   }
 
-  /** Restarts it if another one would be found now; runs go on otherwise. */
+  /** Restarts it if another one would be found now, or if it has failed; runs go on otherwise. */
   async restartIfElsewhere(): Promise<void> {
-    const before = this.found?.command;
+    if (this.state === "stopped") return;
+    const before = this.state === "failed" ? undefined : this.found?.command;
     try {
       if ((await this.#find(localFolder())).command === before) return;
     } catch {

@@ -35,7 +35,7 @@ export class ServerStatus implements vscode.Disposable {
     const { state, found, version, failure } = this.server;
     item.busy = state === "starting" || state === "restarting";
     item.severity = severity.Information;
-    item.detail = found === undefined ? "" : `${found.command}, ${whereFrom(found.source)}`;
+    item.detail = found === undefined ? "" : whereFrom(found.source); // the log has its path
     item.command = { command: "geppetto.showLog", title: "Show Log" };
     switch (state) {
       case "running": {
@@ -43,7 +43,7 @@ export class ServerStatus implements vscode.Disposable {
         const difference = skew(this.version, version);
         if (difference !== undefined) {
           item.severity = severity.Warning;
-          item.detail = difference.text;
+          item.detail = `${difference.older === "server" ? "older" : "newer"} than this extension, ${this.version}`;
           this.#tellOfSkew(difference.text);
         }
         break;

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { isGoingOn, type Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
+import { circumstances } from "../runs/words";
 import { Pace } from "./pace";
 
 const INTERVAL = 100;
@@ -72,15 +73,7 @@ export class Channels implements vscode.Disposable {
     const settings = vscode.workspace.getConfiguration("geppetto.run");
     if (settings.get("clearOutput", true)) output.clear();
     const time = new Date(run.began).toLocaleTimeString();
-    const { profile, params, replayOf } = run.origin;
-    const facts = [
-      time,
-      nameOf(run),
-      profile === undefined ? "" : `profile ${profile}`,
-      replayOf === undefined ? "" : "replay",
-      params === undefined || Object.keys(params).length === 0 ? "" : JSON.stringify(params),
-    ];
-    output.appendLine(`── ${facts.filter(Boolean).join(" · ")}`);
+    output.appendLine(`── ${[time, nameOf(run), ...circumstances(run)].join(" · ")}`);
   }
 }
 

@@ -11,7 +11,6 @@ import { Pace } from "./pace";
 const INTERVAL = 100;
 /** What comes later in a line is hardly ever on the screen; the newest words should be. */
 const COLUMNS = 95;
-const LEAST = 30;
 /** So many calls have text behind them, at most. */
 const MOST = 500;
 
@@ -98,7 +97,7 @@ export class InlineText implements vscode.Disposable {
           : step.ending === undefined
             ? "geppetto.inlineStreaming"
             : "geppetto.inlineText";
-      const text = label(site, Math.min(most, Math.max(LEAST, COLUMNS - end.character)), now);
+      const text = label(site, most, COLUMNS - end.character, now);
       const before = byLine.get(site.place.line);
       const contentText = before?.renderOptions?.after?.contentText;
       const hoverMessage = new vscode.MarkdownString(hover(site, now));

@@ -4,10 +4,13 @@ import type { SourcePlace } from "../protocol.gen";
 import { isGoingOn, type Run } from "../runs/model";
 import { childrenOf, lineOf, type Node } from "../runs/outline";
 import type { Runs } from "../runs/runs";
+import { circumstances, stepSummary, summary } from "../runs/words";
 import { nameOf } from "./channels";
 import { Pace } from "./pace";
 
 const INTERVAL = 400;
+/** Characters of an answer. */
+const TOOLTIP = 4000;
 /** A click on a line that has a place goes there. */
 export const OPEN_PLACE = "geppetto.openPlace";
 
@@ -113,16 +116,24 @@ export function runIn(argument: unknown): Run | undefined {
 
 function tooltip(node: Node): vscode.MarkdownString | string | undefined {
   switch (node.kind) {
-    case "run":
-      return node.run.origin.uri === undefined
-        ? node.run.id
-        : `${vscode.Uri.parse(node.run.origin.uri).fsPath}\n${node.run.id}`;
+    case "run": {
+      const { run } = node;
+      const path = run.origin.uri === undefined ? "" : vscode.Uri.parse(run.origin.uri).fsPath;
+      const facts = [path, ...circumstances(run), summary(run, Date.now()), run.id];
+      return facts.filter(Boolean).join("\n");
+    }
+    case "step": {
+      const { step } = node;
+      const what = [step.name, step.engine].filter(Boolean).join(" · ");
+      const text = step.problem ?? step.text.slice(0, TOOLTIP);
+      return [what, stepSummary(step, Date.now()), text && `\n${text}`].filter(Boolean).join("\n");
+    }
     case "tool":
       return new vscode.MarkdownString()
         .appendCodeblock(`${node.tool.name}(${node.tool.input})`, "javascript")
         .appendCodeblock(node.tool.result ?? "", "json");
     case "text":
-      return node.event === "said" ? node.step.text.slice(0, 4000) : undefined;
+      return node.event === "said" ? node.step.text.slice(0, TOOLTIP) : undefined;
     case "error":
       return [node.error.message, node.error.hint].filter(Boolean).join("\n");
     default:
