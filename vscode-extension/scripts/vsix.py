@@ -138,9 +138,7 @@ def pack(target: Target, wheel: Path, work: Path) -> None:
     for unneeded in ("scripts", "devDependencies", "private"):
         manifest.pop(unneeded, None)
     (stage / "package.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-    # Pictures need an address on the web, which a package that nobody has published has not.
-    readme = (stage / "README.md").read_text(encoding="utf-8")
-    (stage / "README.md").write_text(re.sub(r"!\[[^]]*\]\(\.\./[^)]*\)\n+", "", readme), encoding="utf-8")
+    (stage / "README.md").write_text(packed_readme(), encoding="utf-8")
     wheels = stage / "server" / "wheels"
     wheels.mkdir(parents=True)
     own = wheel if target.name == npm_platform() else port(wheel, target, work)
@@ -168,6 +166,19 @@ def pack(target: Target, wheel: Path, work: Path) -> None:
     packed.replace(vsix)
     shutil.rmtree(work)
     print(f"{vsix.relative_to(ROOT)}: {vsix.stat().st_size / 1e6:.1f} MB, {len(others.names) + 1} wheels")
+
+
+def packed_readme() -> str:
+    """The README as VS Code's page of an installed extension shows it.
+
+    That page has pictures from addresses on the web only, and takes `data:` away; those that travel with the extension
+    are in the walkthrough.
+    """
+    readme = (EXTENSION / "README.md").read_text(encoding="utf-8")
+    made = re.sub(r"^!\[[^]]*\]\(media/[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
+    if broken := re.search(r"\]\((?!https:|#)[^)]*\)", made):
+        raise BuildProblem(f"README.md has a link that leads nowhere in a package: {broken.group()}")
+    return made
 
 
 def vsix_path(name: str) -> Path:
