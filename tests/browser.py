@@ -1,8 +1,10 @@
 """A real browser for the tests that need one."""
 
+import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -19,12 +21,17 @@ FLAGS = [
 
 
 @contextmanager
-def chromium() -> Generator[Browser]:
-    """Chromium while the context lasts; skips the test where there is none."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
+def chromium(home: Path | None = None) -> Generator[Browser]:
+    """Chromium while the context lasts, in a home of its own if one is given; skips the test where there is none."""
+    found = find_chromium()
     if found is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        environment: dict[str, str | float | bool] = {**os.environ, **({"HOME": str(home)} if home else {})}
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, env=environment)
         yield browser
         browser.close()
+
+
+def find_chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from playwright.sync_api import Error, FloatRect, Page
+from playwright.sync_api import Error, FloatRect, Locator, Page
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds: for a machine that is busy with other things
@@ -22,9 +22,13 @@ window.inlineTexts = () => [...document.querySelectorAll('.view-line span span')
     .map((content) => content.slice(1, -1).replace(/\\(.)/g, '$1').replace(/\u00a0/g, ' '));
 window.watch = () => {
     window.seen = [];
+    window.began = performance.now();
     window.watching ??= setInterval(() => {
         const now = inlineTexts().join('\n');
-        if (window.seen.at(-1) !== now) window.seen.push(now);
+        if (window.seen.at(-1) !== now) {
+            window.seen.push(now);
+            window.changed = performance.now();
+        }
     }, 25);
 };
 addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
@@ -48,21 +52,22 @@ class Editor:
     # --- waiting
 
     def until(
-        self, what: str, condition: Callable[[], T | Literal[False] | None], patience: float | None = None
+        self, what: str, condition: Callable[[], T | Literal[False] | None], interval: float = 0.05
     ) -> T:
-        """Waits until the condition gives something, and returns that."""
-        deadline = time.monotonic() + (patience or PATIENCE)
+        """Waits until the condition gives something, and returns that; asks again after so many seconds."""
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 if found := condition():
                     return found
             except Error as error:
-                if "detached" not in str(error) and "not attached" not in str(error):
+                # What was looked at has just been replaced.
+                if not re.search("detached|not attached|context was destroyed", str(error)):
                     raise
             if time.monotonic() > deadline:
                 picture = self.screenshot("in-vain")
                 raise AssertionError(f"waited in vain for {what}; {picture} shows what was there instead")
-            self.page.wait_for_timeout(50)
+            self.page.wait_for_timeout(interval * 1000)
 
     def screenshot(self, name: str) -> Path:
         """Keeps what is to be seen."""
@@ -119,6 +124,43 @@ class Editor:
         """Clicks on what stands above the script."""
         self.page.locator(".codelens-decoration a").get_by_text(title, exact=True).click()
 
+    def button(self, name: str) -> None:
+        """Clicks on a button above the active editor."""
+        self.page.locator(f".editor-group-container.active .editor-actions a[aria-label^='{name}']").click()
+
+    def row(self, text: str) -> Locator:
+        """The first line with this text of what stands at the left: the explorer, or another view."""
+        return self.page.locator(".part.sidebar .monaco-list-row", has_text=text).first
+
+    def menu(self, row: Locator, title: str) -> None:
+        """Chooses from the menu of a line."""
+        row.click(button="right")
+        line = self.page.locator(".monaco-menu .action-label", has_text=re.compile(f"^{re.escape(title)}"))
+        line.hover()
+        # A menu that has just come takes no clicks.
+        self.until("the menu to be gone", lambda: not line.is_visible() or self.press("Enter"))
+
+    def answer(self, question: str, text: str) -> None:
+        """Types the answer to a question."""
+        self.page.locator(".quick-input-title", has_text=question).wait_for()
+        self.page.locator(".quick-input-widget input").first.fill(text)
+        self.press("Enter")
+
+    def choose(self, question: str, text: str) -> None:
+        """Chooses the first line with this text out of a list."""
+        self.page.locator(".quick-input-title", has_text=question).wait_for()
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
+
+    def walkthrough(self, title: str) -> None:
+        self.press("Escape", "F1")
+        field = self.page.locator(".quick-input-widget input").first
+        for typed in (">Welcome: Open Walkthrough...", title):
+            field.fill(typed)
+            self.page.locator(".quick-input-list .monaco-list-row", has_text=typed.lstrip(">")).first.click()
+        self.page.locator(
+            ".getting-started-category, .gettingStartedContainer", has_text=title
+        ).first.wait_for()
+
     def trust(self) -> None:
         self.page.locator(".statusbar-item", has_text="Restricted Mode").click()
         self.page.get_by_role("button", name="Trust", exact=True).click()
@@ -133,11 +175,16 @@ class Editor:
         self.page.locator(".tab").first.wait_for(state="detached")
         self.page.mouse.move(640, 1)
 
-    def typing_latency(self, key: str, expected: str) -> float:
-        """Milliseconds from a key to the text that it makes in the editor."""
-        self.page.evaluate("(text) => { window.shown = typed(text); }", expected)
-        self.press(key)
-        return self.page.evaluate("shown")
+    def typing_latencies(self, most: int, go_on: Callable[[], object] = lambda: True) -> list[float]:
+        """Types digits at the cursor, in an empty line: milliseconds from each key to the text that it makes."""
+        typed = ""
+        latencies: list[float] = []
+        while not typed or (len(typed) < most and go_on()):
+            typed += str(len(typed) % 10)
+            self.page.evaluate("(text) => { window.shown = typed(text); }", typed)
+            self.press(typed[-1])
+            latencies.append(self.page.evaluate("shown"))
+        return latencies
 
     # --- seeing
 
@@ -162,6 +209,15 @@ class Editor:
     def status(self) -> str:
         return " ".join(self.texts(".statusbar-item"))
 
+    def language_status(self) -> str:
+        """What stands behind `{}` in the status bar, while it is open."""
+        return " ".join(self.texts(".hover-language-status"))
+
+    def has_picture(self, title: str) -> bool:
+        """Whether a web view shows the picture with this text in its place."""
+        look = "(alt) => [...document.images].some((image) => image.alt === alt && image.naturalWidth > 0)"
+        return any(frame.evaluate(look, title) for frame in self.page.frames)
+
     def hover(self) -> str:
         """What is shown over the place of the cursor."""
         self.press("Control+k", "Control+i")
@@ -185,6 +241,10 @@ class Editor:
     def seen(self) -> list[str]:
         """The different states of the inline texts since then."""
         return self.page.evaluate("seen")
+
+    def watched(self) -> float:
+        """Seconds from then to the last of these states."""
+        return self.page.evaluate("(changed - began) / 1000")
 
     def output(self) -> str:
         """What the output panel shows."""
@@ -234,4 +294,5 @@ class Editor:
         self.press("Escape")
         self.until(f"{label!r} in the list", is_listed)
         row.first.click()
-        field.wait_for(state="hidden")
+        # It is gone, or asks for something else.
+        self.until("it is chosen", lambda: not field.is_visible() or field.input_value() != filter)

@@ -21,6 +21,8 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.vscode import guard
+
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / ".cache" / "vscode" / "workbench"
 # Nothing moves, nothing calls home, nothing asks.
@@ -48,7 +50,7 @@ SETTINGS: dict[str, object] = {
 
 
 class Workbench:
-    """A server of its own in a process group of its own; all that it writes is under `home`."""
+    """A server of its own, which ends with this process; all that it writes is under `home`."""
 
     def __init__(self, home: Path, settings: dict[str, object] | None = None) -> None:
         self.home = home
@@ -62,16 +64,18 @@ class Workbench:
         (user / "settings.json").write_text(json.dumps({**SETTINGS, **(settings or {})}, indent=2))
         (home / "config.yaml").write_text("")
 
-    def install(self, vsix: Path) -> None:
+    def install(self, *extensions: Path) -> None:
+        options = [option for vsix in extensions for option in ("--install-extension", str(vsix))]
         done = subprocess.run(
-            [*self._command(), "--install-extension", str(vsix)],
+            [*self._command(), *options],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0 and "successfully installed" in done.stdout, done.stdout + done.stderr
+        installed = done.stdout.count("was successfully installed")
+        assert done.returncode == 0 and installed == len(extensions), done.stdout + done.stderr
 
     def start(self, *, asks_for_trust: bool = True) -> None:
         command = [*self._command(), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}"]
@@ -79,12 +83,12 @@ class Workbench:
         command += [] if asks_for_trust else ["--disable-workspace-trust"]
         with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, guard.__file__, str(self.home), *command],
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True,  # what is typed at our terminal is not meant for it
             )
         deadline = time.monotonic() + 60
         while not self._answers():
@@ -103,30 +107,17 @@ class Workbench:
         return f"{base}&payload={quote(json.dumps([['openFile', remote]]))}"
 
     def members(self) -> list[int]:
-        """The processes that belong to it, whether or not their parents still live: those with its home."""
-        mark = f"HOME={self.home}".encode()
-        found: list[int] = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                    if state != "Z":
-                        found.append(int(entry.name))
-            except OSError:
-                continue  # It has gone, or is somebody else's.
-        return found
+        """The processes that belong to it, whether or not their parents still live; the browser's are among them."""
+        return guard.members(self.home)
 
     def stop(self) -> None:
-        """Ends the server and its children; the extension host would live on for some seconds."""
+        """Ends all of them; the extension host would live on for some seconds by itself."""
         if self._process is None:
             return
         process, self._process = self._process, None
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(timeout=10)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=guard.PATIENCE + 30)
 
     @property
     def servers(self) -> Path:

@@ -1,0 +1,2 @@
+const model = new ChatStepFactory().newStep({ script: "endless.model.yaml" });
+await model.startStream("Never stop either.").finalText();

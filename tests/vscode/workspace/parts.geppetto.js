@@ -1,0 +1,4 @@
+const one = "un bastone";
+const two = "due bastoni";
+console.log("first", one);
+console.log("second", two);
