@@ -53,10 +53,12 @@ class Linter:
         self.backend.start({})
         self.count = 0
 
-    async def __call__(self, text: str, **severities: Severity | None) -> tuple[Document, list[Finding]]:
+    async def __call__(
+        self, text: str, name: str | None = None, **severities: Severity | None
+    ) -> tuple[Document, list[Finding]]:
         self.count += 1
-        uri = (self.folder / f"{self.count}.geppetto.js").as_uri()
-        document = self.documents.open(uri, "javascript", 1, text)
+        uri = (self.folder / (name or f"{self.count}.geppetto.js")).as_uri()
+        document = self.documents.open(uri, "typescript" if uri.endswith("ts") else "javascript", 1, text)
         self.backend.open(document)
         try:
             return document, await check(document, BackendDefinitions(self.backend), severities, known_names)
@@ -315,7 +317,7 @@ async def test_the_api_that_rules_look_at(linter: Linter) -> None:
 
 
 async def test_every_rule_has_a_snippet_and_a_page() -> None:
-    assert set(FOUND) == set(RULES)
+    assert {*FOUND, "script-name"} == set(RULES)
     pages = Path(__file__).parents[2] / "docs" / "rules"
     assert {page.stem for page in pages.glob("*.md")} - {"README"} == set(RULES)
     for rule in RULES.values():
@@ -433,6 +435,29 @@ def applied(document: Document, fix: Fix) -> str:
 )
 async def test_suppressed(linter: Linter, snippet: str, count: int) -> None:
     assert len((await linter(snippet))[1]) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("report.d.geppetto.ts", True),
+        ("a.b.d.geppetto.ts", True),
+        ("report.geppetto.ts", False),
+        ("report.d.geppetto.js", False),
+        ("d.geppetto.ts", False),
+    ],
+)
+async def test_names_of_scripts(linter: Linter, name: str, found: bool) -> None:
+    text = "const 😀 = 1;\nchatStep.startStream(1);"
+    document, findings = await linter(text, name=name)
+    codes = [finding.rule.code for finding in findings if finding.rule.code == "script-name"]
+    assert codes == ["script-name"] * found
+    if found:
+        assert "Call it" in findings[0].message
+        assert marked(document, findings[:1]).startswith("⟦const 😀 = 1;⟧\n")
+    ignored = await linter(f"// geppetto-ignore script-name\n{text}", name=name)
+    off = await linter(text, name=name, **{"script-name": None})
+    assert not [each for _, kept in (off, ignored) for each in kept if each.rule.code == "script-name"]
 
 
 async def test_severities(linter: Linter) -> None:

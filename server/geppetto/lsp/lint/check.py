@@ -11,7 +11,7 @@ from typing import Protocol
 from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.lint import endings, images, models, names, stream_errors, streams
+from geppetto.lsp.lint import endings, file_names, images, models, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.resolution import Resolution
@@ -109,10 +109,11 @@ def _look(document: Document) -> _Look | None:
     tree = tree_of(document)
     if tree is None:
         return None
-    suspects = _suspects(tree, _folder_of(document))
+    suspects = [*file_names.check(document), *_suspects(tree, _folder_of(document))]
     resolution = Resolution(tree)
     for finding in suspects:
-        resolution.is_surely_api(finding.probe)  # so that it is known
+        if finding.probe is not None:
+            resolution.is_surely_api(finding.probe)  # so that it is known
     return _Look(tree, suspects, resolution, any(True for _ in models.model_places(tree)))
 
 
@@ -135,13 +136,14 @@ async def _judge(
         if severities.get(finding.rule.code, finding.rule.severity) is not None
         and not is_suppressed(document.text, document.text.position_at(finding.start).line, finding.rule.code)
     ][:_MAX_FINDINGS]
-    probes = {finding.probe for finding in suspected}
+    probes = {finding.probe for finding in suspected if finding.probe is not None}
     confirmed = {probe for probe in probes if look.resolution.is_surely_api(probe)}
     if doubted := sorted(probes - confirmed):
         answers = await asyncio.gather(*(definitions.is_api(document, probe) for probe in doubted))
         confirmed.update(probe for probe, is_api in zip(doubted, answers, strict=True) if is_api)
     return sorted(
-        (finding for finding in suspected if finding.probe in confirmed), key=lambda finding: finding.start
+        (finding for finding in suspected if finding.probe is None or finding.probe in confirmed),
+        key=lambda finding: finding.start,
     )
 
 

@@ -33,7 +33,7 @@ class Finding:
 
     Attributes:
         probe: the offset of a name that has to belong to Geppetto's API for this to count. Syntax alone cannot
-            tell it from a class of the user's own.
+            tell it from a class of the user's own. None if this is no matter of names.
         replaces: codes of TypeScript's diagnostics that say the same at this place, less clearly.
         severity: what the settings say; None is the rule's own.
     """
@@ -42,7 +42,7 @@ class Finding:
     start: int
     end: int
     message: str
-    probe: int
+    probe: int | None
     fixes: tuple[Fix, ...] = ()
     replaces: frozenset[int] = frozenset()
     severity: Severity | None = None

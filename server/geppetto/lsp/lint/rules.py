@@ -56,6 +56,9 @@ EMBEDDING_IN_LOOP = Rule(
 )
 CANCEL_MISUSE = Rule("cancel-misuse", Severity.WARNING, "A cancel that does not do what it seems to")
 CODE_AFTER_DONE = Rule("code-after-done", Severity.WARNING, "Code after done(), when the run has ended")
+SCRIPT_NAME = Rule(
+    "script-name", Severity.WARNING, "A script has a name that TypeScript takes for declarations"
+)
 
 RULES = {
     rule.code: rule
@@ -73,5 +76,6 @@ RULES = {
         EMBEDDING_IN_LOOP,
         CANCEL_MISUSE,
         CODE_AFTER_DONE,
+        SCRIPT_NAME,
     )
 }
