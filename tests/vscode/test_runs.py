@@ -135,7 +135,7 @@ def test_params_are_asked_for_and_runs_are_looked_at_afterwards(editor: Editor) 
     editor.open("greet.geppetto.js")
     editor.button("Run Script")
     editor.answer("greet.geppetto.js: name", "Lucignolo")
-    editor.until("the second run", lambda: "That were 16 characters." in editor.output())
+    editor.until("the second run", lambda: "Lucignolo" in editor.output() and "── ok" in editor.output())
     editor.command("Geppetto: Run Last Script Again")  # without asking
     editor.until("the third run", lambda: len(runs(editor, "greet")) == 3)
     editor.until("its end", lambda: all("ok ·" in run for run in runs(editor, "greet")))

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import chromium
 from tests.vscode.conftest import SCREENSHOTS
 from tests.vscode.editor import IN_THE_PAGE, PATIENCE, Editor
-from tests.vscode.workbench import INSTALLED, ROOT, Workbench
+from tests.vscode.workbench import ROOT, Workbench
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -28,14 +27,6 @@ RUN = """\
 const answer: string = await echoStep.startStream("one two three").finalText();
 console.log(answer.toUpperCase());
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    if not (INSTALLED / ".installed").is_file():
-        pytest.skip("needs the workbench: run `make vscode-workbench`")
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
