@@ -10,6 +10,7 @@ from typing import cast
 from geppetto.events.router import EventRouter
 from geppetto.json_value import JsonValue
 from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.garbage import collect_seldom
 from geppetto.runtime.limits import Limits
 from geppetto.runtime.output import ConsoleLine, Output
 from geppetto.runtime.script import Script
@@ -44,6 +45,7 @@ class Timed:
 
 async def run_script(warm_up: str, text: str, router: EventRouter | None = None) -> Timed:
     """Runs two scripts in one engine with the step `talk`, and times the second."""
+    collect_seldom()  # as the processes do that run scripts
     printed: list[str] = []
 
     def output(shown: Output) -> None:

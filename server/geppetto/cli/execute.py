@@ -15,6 +15,7 @@ from geppetto.cli.workspace import workspace_around
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject
 from geppetto.runtime.engine import RuntimeEngine
+from geppetto.runtime.garbage import collect_seldom
 from geppetto.runtime.limits import Limits, effective_limits
 from geppetto.runtime.outcome import RunOutcome
 from geppetto.runtime.output import Notice
@@ -38,6 +39,7 @@ class Keeper(Protocol):
 
 def execute(request: RunRequest, keeper: Keeper | None = None) -> int:
     """Runs the script; returns the exit code. Errors are shown, not raised."""
+    collect_seldom()
     try:
         script = script_of(request.script)
         params = declared_params(script, request.params)

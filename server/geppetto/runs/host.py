@@ -23,6 +23,7 @@ from geppetto.runs.ahead import import_modules
 from geppetto.runs.frames import FrameError, frame, read_message
 from geppetto.runs.outbox import Outbox
 from geppetto.runs.process import bound_memory
+from geppetto.runtime.garbage import collect_seldom
 from geppetto.runtime.parent import die_with_parent
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ def live(*, forked: bool) -> NoReturn:
     protocol_in, protocol_out = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    collect_seldom()
     code = 1
     try:
         code = asyncio.run(serve(protocol_in, protocol_out, forked=forked))
