@@ -83,9 +83,8 @@ class _Nursery:
 
     def _fork(self, descriptors: Sequence[int]) -> None:
         threads = len(os.listdir("/proc/self/task"))
-        if (
-            threads > 1
-        ):  # something that was imported has started one: it would be missing, and its locks held
+        if threads > 1:
+            # Something that was imported has started one: it would be missing, and its locks held.
             self._say(NotForked(reason=f"it has {threads} threads"))
             return
         nursery = os.getpid()
