@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.documents.text import Edit, Position, Range
+from geppetto.lsp.errors import ResponseError
 from geppetto.lsp.typescript.backend import Backend, Patience, State, Unavailable
 from geppetto.lsp.typescript.process import TypeScriptProcess
 from geppetto.lsp.typescript.shadow import Shadow
@@ -122,6 +124,30 @@ async def test_paths_in_messages_are_the_user_s(make: Callable[..., Bench], work
     )
     [hover] = [await bench.ask("textDocument/hover", uri, 1, 12)]
     assert bench.shadow.root not in str(hover) + str(await bench.problems(uri))
+    absent = (workspace / "absent.js").as_uri()
+    with pytest.raises(ResponseError) as raised:
+        await bench.ask("textDocument/hover", absent)
+    assert absent in raised.value.message and "geppetto-lsp-" not in raised.value.message
+
+
+async def test_a_temporary_folder_of_any_name(
+    make: Callable[..., Bench], workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "Jörg M%C3üller #1"
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    bench = make(workspace)
+    assert bench.shadow.root.startswith(str(odd))
+    uri = (workspace / "a.geppetto.js").as_uri()
+    bench.open(uri, SCRIPT)
+    places = await bench.ask("textDocument/references", uri, 1, 3, context={"includeDeclaration": True})
+    assert {place["uri"] for place in places} == {uri}
+    rename = await bench.ask("textDocument/rename", uri, 1, 3, newName="talk")
+    assert list(rename["changes"]) == [uri]
+    absent = (workspace / "absent.js").as_uri()
+    with pytest.raises(ResponseError) as raised:
+        await bench.ask("textDocument/hover", absent)
+    assert absent in raised.value.message
 
 
 @pytest.mark.parametrize(

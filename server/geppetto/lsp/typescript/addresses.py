@@ -34,10 +34,12 @@ class Addresses:
         self._by_client: dict[str, _Place] = {}
         self._by_path: dict[str, str] = {}
         self._untitled = 0
-        # A path or URI of the shadow within a longer text, up to the link; for documentation and messages.
-        root = re.escape(shadow.root)
-        self._mark = os.path.basename(shadow.root).encode("ascii")  # the same in a path, a URI and JSON
-        self._mention = re.compile(rf"(?P<uri>file://)?(?P<link>{root}/\d+/src)")
+        self._mark = os.path.basename(shadow.root)  # the same in a path, a URI and JSON, as the rest of the root is not
+        # A URI or path of the shadow within a longer text, up to the link; for documentation and messages.
+        link = rf"{re.escape(self._mark)}/\d+/src"
+        self._mention = re.compile(
+            rf"""file://[^\s"'<>]*?/{link}|{re.escape(os.path.dirname(shadow.root))}/{link}"""
+        )
 
     def enter(self, document: Document) -> tuple[str, list[str]]:
         """The TypeScript server's URI for a document just opened, and the configurations that changed for it."""
@@ -117,10 +119,10 @@ class Addresses:
         """A result with the TypeScript server's URIs translated, and its paths in texts too."""
         match value:
             case str():
-                return self._text_to_client(value) if self._shadow.root in value else value
+                return self.text_to_client(value)
             case dict():
                 return {
-                    self._text_to_client(key) if self._shadow.root in key else key: member
+                    self.text_to_client(key): member
                     if key in _OPAQUE_KEYS
                     else self.to_client(member)
                     for key, member in value.items()
@@ -134,7 +136,15 @@ class Addresses:
         """A result translated, which is read only if it mentions the shadow at all."""
         if not isinstance(result, Unread):
             return self.to_client(result)
-        return self.to_client(result.read()) if self._mark in result.json else result
+        return self.to_client(result.read()) if self._mark.encode() in result.json else result
+
+    def text_to_client(self, text: str) -> str:
+        """A text with the TypeScript server's URIs and paths translated."""
+        if self._mark not in text:
+            return text
+        if text.startswith("file:") and " " not in text and "\n" not in text:
+            return self.client_uri(text)
+        return self._mention.sub(self._mention_to_client, text)
 
     def _key_to_server(self, key: str) -> str:
         # The keys of a WorkspaceEdit's `changes`.
@@ -149,13 +159,9 @@ class Addresses:
             return uri or member
         return self.to_server(member)
 
-    def _text_to_client(self, text: str) -> str:
-        if text.startswith("file:") and " " not in text and "\n" not in text:
-            return self.client_uri(text)
-        return self._mention.sub(self._mention_to_client, text)
-
     def _mention_to_client(self, match: re.Match[str]) -> str:
-        project = self._shadow.project_at(match["link"])
+        path = path_of(match[0]) if match[0].startswith("file:") else match[0]
+        project = self._shadow.project_at(path) if path else None
         if project is None or project.folder is None:
             return match[0]
-        return uri_of(project.folder) if match["uri"] else project.folder
+        return project.folder if path == match[0] else uri_of(project.folder)

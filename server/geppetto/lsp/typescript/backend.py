@@ -261,6 +261,10 @@ class Backend:
                 if is_last:
                     raise Unavailable("The TypeScript server died of this request") from None
                 connection = sent = None
+            except Unavailable:
+                raise
+            except ResponseError as error:
+                raise ResponseError(error.code, self.addresses.text_to_client(error.message)) from None
         raise AssertionError("unreachable")
 
     async def _patiently(
