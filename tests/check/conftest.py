@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -51,9 +51,11 @@ def write(folder: Path) -> Write:
 def check(folder: Path, tmp_path: Path, env: dict[str, str]) -> Check:
     """Runs the command; afterwards nothing of it may be left in the temporary folder."""
 
-    def check(*arguments: str, cwd: Path | None = None, **extra: str) -> "subprocess.CompletedProcess[str]":
+    def check(
+        *arguments: str, cwd: Path | None = None, before: Sequence[str] = (), **extra: str
+    ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*before, *COMMAND, *arguments],
             cwd=cwd or folder,
             env={**env, **extra},
             stdin=subprocess.DEVNULL,

@@ -24,6 +24,10 @@ from tests.check.conftest import (
 )
 
 INFORMATION = 'chatStep.startStream("hi").on("final", () => {});\n'
+IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
+_POWERS = "-dac_override,-dac_read_search"
+MORTAL = ["setpriv", "--bounding-set", _POWERS, "--inh-caps", _POWERS] if IS_ROOT else []
+"""Permissions hold for whom this runs."""
 HINT = "const neverUsed = 1;\n"
 
 
@@ -94,8 +98,7 @@ def test_odd_names(check: Check, write: Write, folder: Path) -> None:
             file.write(CLEAN)
     report = json.loads(check("--format", "json").stdout)
     found = {(each["path"], each["code"]) for each in report["problems"] if each["code"] != "unreadable"}
-    shown = [name.replace("\n", "\\n") for name in names]
-    assert found == {(name, code) for name in shown for code in ("unknown-role", "TS2304")}
+    assert found == {(name, code) for name in names for code in ("unknown-role", "TS2304")}
     lines = check().stdout.splitlines()
     assert len(lines) == 2 * len(names) + 1 + (sys.platform == "linux")
     if sys.platform == "linux":
@@ -126,6 +129,38 @@ def test_scripts_that_cannot_be_read_are_findings(check: Check, write: Write, fo
     done = check()
     assert done.returncode == 1
     assert "latin.geppetto.js:1:1: error unreadable" in done.stdout and "unknown-role" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions")
+def test_what_may_not_be_read_or_written_is_a_finding(check: Check, write: Write) -> None:
+    write("a.geppetto.js", DEPRECATED)
+    closed, secret = write("closed/b.geppetto.js", BAD_ROLE).parent, write("secret.geppetto.js", BAD_ROLE)
+    fixed, kept = write("z.geppetto.js", DEPRECATED), write("kept.geppetto.js", DEPRECATED)
+    locked = write("locked/d.geppetto.js", DEPRECATED)
+    closed.chmod(0)
+    secret.chmod(0)
+    kept.chmod(0o444)
+    locked.parent.chmod(0o555)
+    try:
+        alone = check("secret.geppetto.js", "closed", before=MORTAL)
+        done = check("--fix", "--format", "json", before=MORTAL)
+    finally:
+        closed.chmod(0o755)
+        locked.parent.chmod(0o755)
+    assert alone.returncode == done.returncode == 1
+    assert "closed:1:1: error unreadable: The folder cannot be read: " in alone.stdout
+    assert "secret.geppetto.js:1:1: error unreadable: The script cannot be read: " in alone.stdout
+    report = json.loads(done.stdout)
+    assert report["fixed"] == 2 and fixed.read_text() != DEPRECATED
+    assert kept.read_text() == locked.read_text() == DEPRECATED
+    assert [(each["path"], each["code"]) for each in report["problems"]] == [
+        ("closed", "unreadable"),
+        ("kept.geppetto.js", "unwritable"),
+        ("kept.geppetto.js", "deprecated-call"),
+        ("locked/d.geppetto.js", "unwritable"),
+        ("locked/d.geppetto.js", "deprecated-call"),
+        ("secret.geppetto.js", "unreadable"),
+    ]
 
 
 def test_imports_from_elsewhere_in_the_project(check: Check, write: Write) -> None:

@@ -414,6 +414,15 @@ async def test_not_fixed_where_it_would_change_what_happens(linter: Linter, snip
     assert not finding.fixes
 
 
+@pytest.mark.parametrize(
+    "snippet",
+    ['const [x]: string[] = chatStep.startBlocking("a");\nx;', "export doubleStep.startBlocking(21);"],
+)
+async def test_not_fixed_where_typescript_could_not_read_it(linter: Linter, snippet: str) -> None:
+    _, [finding] = await linter(snippet, "a.geppetto.ts")
+    assert not finding.fixes
+
+
 def applied(document: Document, fix: Fix) -> str:
     units = str(document.text).encode("utf-16-le")
     for each in sorted(fix.replacements, key=lambda each: (each.start, each.end), reverse=True):

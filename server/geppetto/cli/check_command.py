@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATHS]...", help="Scripts, and folders of them. Default: this folder."),
+        # One that cannot be read is a finding.
+        typer.Argument(
+            metavar="[PATHS]...", readable=False, help="Scripts, and folders of them. Default: this folder."
+        ),
     ] = None,
     format_: Annotated[
         Literal["text", "json", "sarif", "github"],
@@ -65,6 +68,7 @@ def _check(
     from geppetto.lsp.check.checker import Checker
     from geppetto.lsp.check.files import find_scripts, shown
     from geppetto.lsp.check.formats import FORMATS, as_text
+    from geppetto.lsp.check.problems import unreadable
     from geppetto.lsp.lint.project import ProjectSettings
     from geppetto.lsp.lint.rules import Severity
 
@@ -76,7 +80,8 @@ def _check(
         patterns.update(found)
         return found
 
-    scripts = find_scripts(paths, patterns_of)
+    unread: list[OSError] = []
+    scripts = find_scripts(paths, patterns_of, unread.append)
     if not scripts:
         named = ", ".join(sorted(patterns))
         sys.stderr.write(
@@ -89,6 +94,8 @@ def _check(
 
     with _progress(len(scripts)) as advance:
         report = asyncio.run(run(advance))
+    report.problems += [unreadable(Path(error.filename), error) for error in unread]
+    report.sort()
     threshold = Severity[fail_on.upper()]
     if threshold is not Severity.HINT:
         # An editor only greys such places out.

@@ -7,11 +7,10 @@ from pathlib import Path
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject
 from geppetto.lsp.check.files import shown
-from geppetto.lsp.check.problems import Problem, Report
+from geppetto.lsp.check.problems import Problem, Report, unreadable, unwritable
 from geppetto.lsp.check.scripts import Scripts
 from geppetto.lsp.diagnosis import Diagnosis, diagnose
 from geppetto.lsp.documents.store import Document, Documents
-from geppetto.lsp.documents.text import Position, Range
 from geppetto.lsp.errors import ResponseError
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import range_of, text_with
@@ -81,7 +80,8 @@ class Checker:
         """Looks at scripts.
 
         Args:
-            fix: applies the fixes that are safe, and writes the scripts. What is left is reported.
+            fix: applies the fixes that are safe, and writes the scripts. What is left is reported, and scripts that
+            cannot be written.
 
         Raises:
             CheckFailed: the TypeScript server does not answer.
@@ -104,7 +104,7 @@ class Checker:
             try:
                 documents[path] = self._scripts.read(path)
             except (OSError, UnicodeError) as error:
-                report.problems.append(_unreadable(path, error))
+                report.problems.append(unreadable(path, error))
                 self._on_checked()
         if not documents:
             return report
@@ -113,9 +113,10 @@ class Checker:
         self._backend.start({})
         diagnoses = await self._look_at(documents, self._on_checked)
         if fix:
-            report.fixed = await self._fix(documents, diagnoses)
+            await self._fix(documents, diagnoses, report)
         for path, document in documents.items():
-            report.problems += sorted(_problems(path, document, diagnoses[path]), key=lambda each: each.order)
+            report.problems += _problems(path, document, diagnoses[path])
+        report.sort()
         return report
 
     async def _add_python_steps(self) -> None:
@@ -170,8 +171,9 @@ class Checker:
                 raise
             return await diagnose(self._backend, document, severities, models, is_strict=True)
 
-    async def _fix(self, documents: dict[Path, Document], diagnoses: dict[Path, Diagnosis]) -> int:
-        fixed = 0
+    async def _fix(
+        self, documents: dict[Path, Document], diagnoses: dict[Path, Diagnosis], report: Report
+    ) -> None:
         open_ones = set(documents)
         for _ in range(_MAX_ROUNDS):
             changed: dict[Path, Document] = {}
@@ -183,15 +185,15 @@ class Checker:
                 try:
                     changed[path] = self._scripts.write(path, text)
                 except OSError as error:
-                    raise CheckFailed(f"{shown(path)} cannot be written: {error.strerror}.") from None
-                fixed += len(fixes)
+                    report.problems.append(unwritable(path, error))
+                    continue
+                report.fixed += len(fixes)
             if not changed:
                 break
             self._scripts.tell_changed(changed.values())
             documents.update(changed)
             diagnoses.update(await self._look_at(changed, lambda: None))
             open_ones = set(changed)
-        return fixed
 
     def _start_process(self) -> TypeScriptProcess:
         self._processes.append(process := self._spawn())
@@ -257,13 +259,3 @@ def _theirs(path: Path, diagnostic: JsonObject) -> Problem:
         f"TS{diagnostic.get('code')}",
         str(diagnostic.get("message", "")),
     )
-
-
-def _unreadable(path: Path, error: OSError | UnicodeError) -> Problem:
-    if isinstance(error, OSError):
-        reason = error.strerror
-    else:
-        reason = "its name is not UTF-8" if isinstance(error, UnicodeEncodeError) else "it is not UTF-8"
-    start = Position(0, 0)
-    message = f"The script cannot be read: {reason}."
-    return Problem(path, Range(start, start), Severity.ERROR, "geppetto", "unreadable", message)

@@ -15,7 +15,11 @@ class WrongPath(GeppettoError):
     """A path that cannot be checked."""
 
 
-def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[str]]) -> list[Path]:
+def find_scripts(
+    paths: Sequence[Path],
+    patterns_of: Callable[[Path], Sequence[str]],
+    on_unreadable: Callable[[OSError], None],
+) -> list[Path]:
     """The scripts, absolute, each once, in order of their paths.
 
     In a folder those that have a script's name, but none in hidden folders and in installed packages, and none that
@@ -23,6 +27,7 @@ def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[s
 
     Args:
         patterns_of: names of scripts, for a folder that was given.
+        on_unreadable: called for every folder that cannot be read; the error names it.
 
     Raises:
         WrongPath: some paths do not exist, or cannot be scripts. All of them are named.
@@ -33,7 +38,7 @@ def find_scripts(paths: Sequence[Path], patterns_of: Callable[[Path], Sequence[s
     found: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            scripts = scripts_below(os.path.abspath(path), patterns_of(path))
+            scripts = scripts_below(os.path.abspath(path), patterns_of(path), on_unreadable=on_unreadable)
         else:
             scripts = iter([os.path.abspath(path)])
         for script in scripts:

@@ -52,7 +52,7 @@ def as_json(report: Report, base: Path) -> str:
     """One object; docs/check.md has its type."""
     problems: list[JsonValue] = [
         {
-            "path": shown(_relative(problem.path, base)),
+            "path": _encodable(str(_relative(problem.path, base))),
             "start": _place(problem.range.start),
             "end": _place(problem.range.end),
             "severity": name_of(problem.severity),
@@ -141,4 +141,9 @@ def _place(position: Position) -> JsonObject:
 def _escaped(text: str, also: str = "") -> str:
     for char in f"%\r\n{also}":
         text = text.replace(char, f"%{ord(char):02X}")
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """A text in which bytes that are no UTF-8 are spelled out."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -28,7 +28,7 @@ def sarif(report: Report, base: Path) -> JsonObject:
     run: JsonObject = {
         "tool": {"driver": driver},
         "columnKind": "utf16CodeUnits",
-        "originalUriBaseIds": {_BASE: {"uri": f"{base.as_uri()}/"}},
+        "originalUriBaseIds": {_BASE: {"uri": base.as_uri().removesuffix("/") + "/"}},
         "results": results,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}

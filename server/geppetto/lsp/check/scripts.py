@@ -5,6 +5,7 @@ new program a thousand times. Only one per project is opened, without which ther
 """
 
 import codecs
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -88,6 +89,8 @@ class Scripts:
 def _replace(path: Path, text: str) -> None:
     """At once: whoever reads it meanwhile sees the old text or the new one."""
     target = os.path.realpath(path)
+    if not os.access(target, os.W_OK):  # of which replacing a file takes no notice
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
     descriptor, temporary = tempfile.mkstemp(prefix=".geppetto-", dir=os.path.dirname(target))
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -13,7 +13,10 @@ _MOST_ENTRIES = 2_000_000
 
 
 def scripts_below(
-    folder: str, patterns: Sequence[str], is_stopped: Callable[[], bool] = lambda: False
+    folder: str,
+    patterns: Sequence[str],
+    is_stopped: Callable[[], bool] = lambda: False,
+    on_unreadable: Callable[[OSError], None] = lambda error: None,
 ) -> Iterator[str]:
     """The files that have a script's name, but none in hidden folders and in installed packages, and none that are
     made from a TypeScript file beside them. In order of their paths.
@@ -21,11 +24,12 @@ def scripts_below(
     Args:
         patterns: names of scripts, with `*` and `?`.
         is_stopped: asked at each folder, whether to end.
+        on_unreadable: called for every folder that is passed over because it cannot be read; the error names it.
     """
     is_script = re.compile("|".join(map(translate, patterns))).match
     entries = 0
     # Links to folders are not followed: they may lead round in a circle.
-    for at, folders, names in os.walk(folder):
+    for at, folders, names in os.walk(folder, onerror=on_unreadable):
         entries += len(names)
         if is_stopped() or entries > _MOST_ENTRIES:
             return

@@ -20,6 +20,8 @@ _OF_EVENT = {"message": "error", "code": "code", "stepID": "step.stepId"}
 
 def migrations(tree: Tree, call: Call) -> Iterator[Fix]:
     """Only where the new call does the same."""
+    if call.node.has_error:
+        return
     if call.name == "startWithCallbacks":
         yield from _from_callbacks(tree, call)
     elif call.arguments:
@@ -43,6 +45,8 @@ def _from_result(tree: Tree, call: Call) -> Iterator[Fix]:
     if parent.type == "expression_statement":
         yield Fix(_TITLE, (*awaited, renamed, Replacement(end, end, ".done()")), is_safe=True)
     elif parent.type == "variable_declarator" and tree.text_of(call.receiver) in _MAKE_TEXT:
+        if parent.child_by_field_name("type") is not None:
+            return  # it is that of the list
         pattern = parent.child_by_field_name("name")
         names = pattern.named_children if pattern is not None and pattern.type == "array_pattern" else []
         if pattern is not None and len(names) == 1 and names[0].type == "identifier":

@@ -34,7 +34,8 @@ class Addresses:
         self._by_client: dict[str, _Place] = {}
         self._by_path: dict[str, str] = {}
         self._untitled = 0
-        self._mark = os.path.basename(shadow.root)  # the same in a path, a URI and JSON, as the rest of the root is not
+        # The same in a path, a URI and JSON, as what is before it is not.
+        self._mark = os.path.basename(shadow.root)
         # A URI or path of the shadow within a longer text, up to the link; for documentation and messages.
         link = rf"{re.escape(self._mark)}/\d+/src"
         self._mention = re.compile(
@@ -122,9 +123,7 @@ class Addresses:
                 return self.text_to_client(value)
             case dict():
                 return {
-                    self.text_to_client(key): member
-                    if key in _OPAQUE_KEYS
-                    else self.to_client(member)
+                    self.text_to_client(key): member if key in _OPAQUE_KEYS else self.to_client(member)
                     for key, member in value.items()
                 }
             case list():
