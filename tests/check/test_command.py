@@ -1,7 +1,9 @@
 """Paths, settings, fixes and exit codes."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -257,6 +259,30 @@ def test_three_hundred_scripts(check: Check, write: Write) -> None:
     done = check("--fix", "--format", "json")
     report = json.loads(done.stdout)
     assert (report["fixed"], report["counts"]["warning"]) == (100, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals")
+def test_a_bar_on_a_terminal(write: Write, folder: Path, env: dict[str, str]) -> None:
+    import pty
+
+    for number in range(3):
+        write(f"s{number}.geppetto.js", CLEAN)
+    ours, theirs = pty.openpty()
+    drawn = b""
+    env["TERM"] = "xterm"
+    with subprocess.Popen(COMMAND, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+        try:
+            os.close(theirs)
+            with contextlib.suppress(OSError):  # what Linux says when the other end is closed
+                while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 65536)):
+                    drawn += data
+            said, _ = process.communicate(timeout=60)
+        finally:
+            os.close(ours)
+            process.kill()
+    assert b"Checking" in drawn and b"3/3" in drawn
+    assert drawn.endswith(b"\x1b[2K"), "it is gone at the end"
+    assert said == b"No problems in 3 scripts.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

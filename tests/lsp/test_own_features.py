@@ -134,6 +134,11 @@ async def test_settings_of_the_editor(connect: Connect, workspace: Path) -> None
     await client.until(lambda: len(client.told_of("window/showMessage")) == 2)
     complaints = " ".join(message["message"] for message in client.told_of("window/showMessage"))
     assert "filePatterns" in complaints and "strem" in complaints
+    client.replies["workspace/configuration"][0]["runsAtOne"] = 2
+    client.notify("workspace/didChangeConfiguration", {"settings": None})
+    await client.until(lambda: len(client.told_of("window/showMessage")) > 2)
+    [_, _, new] = client.told_of("window/showMessage")
+    assert "did you mean runsAtOnce" in new["message"]
     uri, other = ((workspace / name).as_uri() for name in ("a.geppetto.js", "b.talk.js"))
     client.open(uri, 'chatStep.startStream("x");\n')
     client.open(other, 'chatStep.startStream("x");\n')

@@ -235,6 +235,39 @@ async def test_snippets_only_for_those_who_have_them(connect: Connect, workspace
     assert formats[0] == {1}
 
 
+async def test_folders_of_the_same_name_and_scripts_opened_twice_and_renamed(
+    connect: Connect, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name / "app" for name in ("a", "b")]
+    for folder, exported in zip(folders, ("alpha", "beta"), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "lib.js").write_text(f"export const {exported} = 1;\n")
+    (folders[0] / "geppetto.toml").write_text('[lint.rules]\nstream-not-consumed = "error"\n')
+    client = await connect()
+    await client.initialize(*folders)
+    first, second = ((folder / "s.geppetto.js").as_uri() for folder in folders)
+    text = 'import { alpha } from "./lib.js";\nalpha;\nchatStep.startStream("hi");\n'
+    client.open(first, text)
+    client.open(second, text)
+    [own] = await client.pull(first)
+    assert "started and forgotten" in own
+    assert await client.pull(second) == ["Module '\"./lib.js\"' has no exported member 'alpha'."]
+
+    client.open(first, "nowhere();\n", version=7)
+    assert await client.pull(first) == ["Cannot find name 'nowhere'."]
+    client.change(first, 8, (0, 0, 0, 7, "there"))
+    assert await client.pull(first) == ["Cannot find name 'there'."]
+
+    renamed = (folders[0] / "t.geppetto.js").as_uri()
+    client.notify("textDocument/didClose", {"textDocument": {"uri": first}})
+    client.open(renamed, 'import { alpha } from "./lib.js";\nalpha.x;\n')
+    client.notify("workspace/didRenameFiles", {"files": [{"oldUri": first, "newUri": renamed}]})
+    assert await client.pull(renamed) == ["Property 'x' does not exist on type '1'."]
+    asked = {"textDocument": {"uri": renamed}, "position": {"line": 1, "character": 1}}
+    [place] = await client.ask("textDocument/definition", asked)
+    assert place["uri"] == (folders[0] / "lib.js").as_uri()
+
+
 async def test_an_untitled_script_can_be_renamed_in(connect: Connect) -> None:
     client = await connect()
     await client.initialize()

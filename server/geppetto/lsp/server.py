@@ -35,6 +35,7 @@ class GeppettoServer(LanguageServer):
     Attributes:
         client: the client's capabilities; empty before `initialize`.
         settings, project: what the editor's settings say, and what those of the scripts' folders say.
+        complaints: what the user has been told is wrong in the editor's.
         first_process: a TypeScript server that was started ahead, for the backend to take.
         documents_changed: to be called with a URI after the document was opened, changed or closed.
         document_edited: to be called with a URI and what was changed, before `documents_changed`; without changes if
@@ -58,6 +59,7 @@ class GeppettoServer(LanguageServer):
         self.rpc = cast(GeppettoProtocol, self.protocol)
         self.documents = Documents()
         self.settings = EditorSettings()
+        self.complaints: Sequence[str] = ()
         self.project = ProjectSettings()
         self.client: JsonObject = {}
         self.first_process = first_process

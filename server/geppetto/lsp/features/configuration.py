@@ -56,12 +56,14 @@ def use_preferences(server: GeppettoServer, sections: Sequence[JsonValue]) -> No
 
 
 def use(server: GeppettoServer, value: JsonValue) -> None:
-    """Takes settings over, and complains about what is wrong in them."""
+    """Takes settings over, and complains about what is wrong in them, once until it is right."""
     if value is None:
         return
     settings, complaints = read_settings(value)
     for complaint in complaints:
-        server.show(WARNING, complaint)
+        if complaint not in server.complaints:  # editors tell all settings again when any of them has changed
+            server.show(WARNING, complaint)
+    server.complaints = complaints
     if settings == server.settings:
         return
     has_other_scripts = settings.patterns != server.settings.patterns
