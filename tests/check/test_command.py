@@ -309,6 +309,17 @@ def test_ctrl_c_ends_it_at_once(write: Write, folder: Path, env: dict[str, str],
             process.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+def test_a_disk_that_is_full(write: Write, folder: Path, env: dict[str, str]) -> None:
+    write("a.geppetto.js", BAD_ROLE)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            COMMAND, cwd=folder, env=env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100
+        )
+    assert done.returncode == 2
+    assert done.stderr == "geppetto: The report cannot be written: No space left on device.\n"
+
+
 def test_a_reader_that_goes_away(write: Write, folder: Path, env: dict[str, str]) -> None:
     write("a.geppetto.js", BAD_ROLE)
     process = subprocess.Popen(COMMAND, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -86,6 +86,17 @@ def test_json(check: Check) -> None:
     assert report["problems"][2]["start"] == {"line": 1, "column": 10}  # behind an emoji of two units
 
 
+@pytest.mark.parametrize("format_", ["json", "sarif", "github"])
+def test_what_programs_read_is_utf_8(check: Check, write: Write, format_: str) -> None:
+    write("café 😀.geppetto.js", UNTYPED)
+    done = check("--format", format_, GITHUB_WORKSPACE="", PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    if format_ == "github":
+        assert "file=café 😀.geppetto.js," in done.stdout
+    else:
+        assert "caf" in json.dumps(json.loads(done.stdout))
+
+
 @pytest.mark.usefixtures("scripts")
 def test_sarif(check: Check, folder: Path) -> None:
     log = json.loads(check("--format", "sarif").stdout)

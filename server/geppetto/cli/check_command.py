@@ -102,16 +102,25 @@ def _check(
         report.problems = [each for each in report.problems if each.severity is not Severity.HINT]
     base = Path.cwd()
     if format_ == "text":
-        _write(as_text(report, base, color=may_color(sys.stdout.isatty())))
+        encoding = sys.stdout.encoding
+        _write(as_text(report, base, color=may_color(sys.stdout.isatty())), encoding)
     else:
-        _write(FORMATS[format_](report, base))
+        _write(FORMATS[format_](report, base), "utf-8")  # whatever the terminal's is: programs read it
     return exit_codes.SCRIPT_ERROR if report.reaches(threshold) else exit_codes.OK
 
 
-def _write(text: str) -> None:
+def _write(text: str, encoding: str) -> None:
+    from geppetto.errors import GeppettoError
+
     output: TextIO = sys.stdout
-    output.write(text.encode(output.encoding, "backslashreplace").decode(output.encoding))
-    output.flush()
+    try:
+        output.buffer.write(text.encode(encoding, "backslashreplace"))
+        output.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = io.StringIO()  # what is left cannot be flushed either
+        raise GeppettoError(f"The report cannot be written: {error.strerror}.") from None
 
 
 @contextmanager
