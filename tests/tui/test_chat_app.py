@@ -1,5 +1,6 @@
 """The chat on a terminal, driven by keys."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -169,3 +170,49 @@ def test_what_is_kept_is_bounded_and_survives_half_a_line(
     again = PromptHistory(path)
     assert again.older("") == "question 8"
     assert again.older("") == "question 7"
+
+
+@pytest.mark.parametrize(
+    ("begin", "delta", "repeat"),
+    [
+        pytest.param("", "x" * 1000, 1000, id="a line of a megabyte"),
+        pytest.param("| a | b |\n|---|---|\n", "| 1 | two |\n" * 100, 200, id="a table of 20 000 rows"),
+        pytest.param("", "ab\n" * 500, 200, id="100 000 short lines"),
+        pytest.param("", "- a\n" * 100, 30, id="a list of 3 000 items"),
+    ],
+)
+async def test_keys_are_answered_while_a_flood_comes_and_all_of_it_is_kept(
+    scripted: Scripted, tmp_path: Path, begin: str, delta: str, repeat: int
+) -> None:
+    pieces = f"{{ delta: {json.dumps(begin or ' ')} }}, {{ delta: {json.dumps(delta)}, repeat: {repeat} }}"
+    folder = scripted(f'  - stream: [{pieces}, {{ delay: 1 }}, {{ delta: "The very end." }}]\n')
+    whole = (begin or " ") + delta * repeat + "The very end."
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "Flood me")
+        await until(pilot, lambda: len(app.query("#log > *")) > 2)
+        app.query_one(Prompt).focus()
+        await pilot.press("h", "i")
+        assert app.query_one(Prompt).text == "hi"
+        assert "tokens" not in screen_text(app)  # it goes on
+        await until(pilot, lambda: "tokens" in screen_text(app), 120)
+        assert "The very end." in screen_text(app)
+        assert len(app.query("#log *")) < 10_000
+        await pilot.press("ctrl+y")
+        assert app.clipboard == whole
+        app.query_one(Prompt).text = ""
+        await write(pilot, f"/save {tmp_path / 'talk.md'}")
+        await until(pilot, (tmp_path / "talk.md").exists)
+        assert whole in (tmp_path / "talk.md").read_text("utf-8")
+        await write(pilot, "/new")
+        await until(pilot, lambda: "The very end." not in screen_text(app))
+
+
+async def test_a_long_answer_stays_markdown_where_it_can(scripted: Scripted) -> None:
+    text = "".join(f"## Part {n}\n\nSome **bold** text.\n\n" for n in range(200))
+    folder = scripted(f"  - stream: [{{ text: {json.dumps(text)} }}]\n")
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "Tell me all")
+        await until(pilot, lambda: "tokens" in screen_text(app), 120)
+        await until(pilot, lambda: "Part 199" in screen_text(app))
+        assert "**" not in screen_text(app)
+        assert not app.query("#log > .plain")

@@ -1,6 +1,7 @@
 """The live view of a run."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,32 @@ async def test_steps_and_output_are_shown_while_they_come_and_the_run_can_be_can
             await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is not None
     assert app.return_value.outcome == "cancelled"
+
+
+async def test_keys_are_answered_while_a_flood_of_output_comes(scripted: Scripted) -> None:
+    folder = scripted(
+        f'  - stream: [{{ delta: "{"x" * 1000}", repeat: 1000 }}, {{ delta: "The very end." }}]\n'
+    )
+    script = folder / "flood.geppetto.js"
+    script.write_text(
+        'const stream = chatStep.startStream("Go");\n'
+        'console.log("y".repeat(1_000_000));\n'
+        "for (let n = 0; n < 30_000; n++) console.log(`line ${n}`);\n"
+        "await stream.finalText();\n"
+        'console.log("that was all");\n'
+    )
+    async with RunSupervisor() as supervisor:
+        app = RunApp("flood", lambda: supervisor.start(RunRequest(path=str(script))))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: re.search(r"line \d", screen_text(app)) is not None)
+            assert "that was all" not in screen_text(app)  # it goes on
+            await pilot.press("ctrl+y")
+            await until(pilot, lambda: "that was all" in screen_text(app), 120)
+            await until(pilot, lambda: "The very end." in screen_text(app))
+            await pilot.press("ctrl+y")
+            assert app.clipboard == "x" * 1_000_000 + "The very end."
+            await pilot.press("q")
+            await until(pilot, lambda: app.return_value is not None)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudoterminals of this kind")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from textual import on, work
 from textual.app import App, ComposeResult
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Footer, Markdown, Static, TextArea
 from textual.widgets.markdown import MarkdownStream
 
@@ -26,9 +28,15 @@ from geppetto.events.models import (
     ToolCallEvent,
     ToolResultEvent,
 )
+from geppetto.tui.pages import Pages
 from geppetto.tui.prompt_history import PromptHistory
 from geppetto.tui.session import ChatSession
-from geppetto.tui.words import summary
+from geppetto.tui.words import beginning, summary
+
+_MOST_LINES = 2_000
+"""Of what was said, on the screen: the work of every change grows with them."""
+
+_GONE = "… what came before is no longer shown. Ctrl+Y copies the whole last answer, /save FILE writes everything."
 
 _HELP = """
 | command | does |
@@ -97,18 +105,47 @@ class Prompt(TextArea):
             self.move_cursor(self.document.end)
 
 
+class Said(VerticalScroll):
+    """What was said. As on any terminal, what is too far above the end is no longer on the screen."""
+
+    def __init__(self, *children: Widget) -> None:
+        super().__init__(*children, id="log", can_focus=False)
+        self._lines: WeakKeyDictionary[Widget, int] = WeakKeyDictionary()
+
+    async def grew(self, widget: Widget, lines: int) -> None:
+        """Notes that a child became longer, and makes room."""
+        self._lines[widget] = self._lines.get(widget, 0) + lines
+        too_many = sum(self._lines.get(child, 1) for child in self.children) - _MOST_LINES
+        leaving: list[Widget] = []
+        for child in self.children:
+            if too_many <= 0 or child is widget:
+                break
+            leaving.append(child)
+            too_many -= self._lines.get(child, 1)
+        if leaving:
+            await self.remove_children(leaving)
+            await self.mount(Static(_GONE, classes="status", markup=False), before=0)
+
+
 class _Answer(ChatEventHandler):
     """Shows an answer that is coming, at the end of what was said."""
 
-    def __init__(self, log: VerticalScroll) -> None:
-        self.text = ""
+    def __init__(self, log: Said) -> None:
+        self._text = list[str]()
         self._log = log
+        self._pages = Pages()
+        self._page: Markdown | Static | None = None
         self._stream: MarkdownStream | None = None
         self._over = False
 
+    @property
+    def text(self) -> str:
+        """All that came so far, whatever of it is shown."""
+        return "".join(self._text)
+
     async def open(self) -> None:
         """Makes room for it."""
-        self.text = ""
+        self._text.clear()
         self._status = Static("…", classes="status", markup=False)
         self._tools = dict[str, Static]()
         self._began = time.monotonic()
@@ -116,6 +153,11 @@ class _Answer(ChatEventHandler):
 
     async def close(self) -> None:
         """Has the text drawn to its end."""
+        self._pages = Pages()
+        self._page = None
+        await self._end_stream()
+
+    async def _end_stream(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             await stream.stop()
@@ -139,7 +181,7 @@ class _Answer(ChatEventHandler):
     async def handle_tool_call(self, event: ToolCallEvent) -> None:
         await self.close()  # what is said next stands below the call
         call = event.tool_call
-        shown = Static(f"→ {call.name}({call.input})", classes="tool", markup=False)
+        shown = Static(f"→ {call.name}({beginning(call.input)})", classes="tool", markup=False)
         self._tools[call.id] = shown
         await self._log.mount(shown, before=self._status)
 
@@ -147,10 +189,10 @@ class _Answer(ChatEventHandler):
         result = event.tool_result
         if (shown := self._tools.get(result.id)) is not None:
             sign = "✗" if result.is_error else "✓"
-            shown.update(f"{shown.content} {sign} {result.result}")
+            shown.update(f"{shown.content} {sign} {beginning(str(result.result))}")
 
     async def handle_final(self, event: FinalEvent) -> None:
-        if not self.text:
+        if not self._text:
             await self._say(event.text)
         self._end(summary(event.meta, time.monotonic() - self._began))
 
@@ -162,12 +204,20 @@ class _Answer(ChatEventHandler):
         self._end(event.error_string)
 
     async def _say(self, text: str) -> None:
-        self.text += text
-        if self._stream is None:
-            body = Markdown()
-            await self._log.mount(body, before=self._status)
-            self._stream = Markdown.get_stream(body)
-        await self._stream.write(text)
+        self._text.append(text)
+        for piece in self._pages.cut(text):
+            if piece.page is not None:
+                await self._end_stream()
+                self._page = Markdown() if piece.page == "markdown" else Static(classes="plain", markup=False)
+                await self._log.mount(self._page, before=self._status)
+                if isinstance(self._page, Markdown):
+                    self._stream = Markdown.get_stream(self._page)
+            assert self._page is not None
+            if self._stream is not None:
+                await self._stream.write(piece.text)
+            elif isinstance(self._page, Static):
+                self._page.update(f"{self._page.content}{piece.text}")
+            await self._log.grew(self._page, piece.text.count("\n") + len(piece.text) // 80)
 
     def _end(self, text: str) -> None:
         self._over = True
@@ -212,7 +262,7 @@ class ChatApp(App[None]):
         self._last_answer = ""
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="log", can_focus=False):
+        with Said():
             if self._notice:
                 yield Static(self._notice, classes="status", markup=False)
         yield Static(id="who", markup=False)
@@ -225,8 +275,8 @@ class ChatApp(App[None]):
         await self._show_who()
 
     @property
-    def _said(self) -> VerticalScroll:
-        return self.query_one("#log", VerticalScroll)
+    def _said(self) -> Said:
+        return self.query_one(Said)
 
     @on(Prompt.Submitted)
     async def submitted(self, message: Prompt.Submitted) -> None:
@@ -249,7 +299,7 @@ class ChatApp(App[None]):
     @work(exclusive=True, group="answer")
     async def _ask(self, question: str) -> None:
         log = self._said
-        await log.mount(Static(question, classes="question", markup=False))
+        await log.mount(Static(beginning(question), classes="question", markup=False))
         answer = _Answer(log)
         await answer.open()
         log.anchor()

@@ -15,10 +15,14 @@ from textual.widgets.tree import TreeNode
 from geppetto.runs.handle import RunHandle
 from geppetto.runs.protocol import EndEvent
 from geppetto.tui.run_view import RunView, StepView
+from geppetto.tui.words import beginning
 
 _FRAMES_PER_SECOND = 15
 _SHOWN_CHARACTERS = 20_000
 """Of a step's text: the end of a longer one."""
+
+_OUTPUT_LINES = 10_000
+_LINES_PER_FRAME = 200
 
 _STYLES = {"error": "red", "warn": "yellow", "notice": "dim", "debug": "dim"}
 
@@ -67,7 +71,7 @@ class RunApp(App[EndEvent | None]):
             with VerticalScroll(id="text-frame"):
                 yield Static(id="text", markup=False)
         with Vertical():
-            yield RichLog(id="output", wrap=True, max_lines=10_000)
+            yield RichLog(id="output", wrap=True, max_lines=_OUTPUT_LINES)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -120,9 +124,11 @@ class RunApp(App[EndEvent | None]):
     def _draw(self) -> None:
         view = self._view
         output = self.query_one("#output", RichLog)
-        lines, view.output = view.output, []
+        # A flood is written bit by bit, so that keys are answered meanwhile; what would be gone at its end is left out.
+        waiting = [(kind, line) for kind, text in view.output for line in text.split("\n")][-_OUTPUT_LINES:]
+        lines, view.output = waiting[:_LINES_PER_FRAME], waiting[_LINES_PER_FRAME:]
         for kind, text in lines:
-            output.write(Text.from_ansi(text, style=_STYLES.get(kind, "")))
+            output.write(Text.from_ansi(beginning(text, _SHOWN_CHARACTERS), style=_STYLES.get(kind, "")))
         changed, view.changed = view.changed, {}
         for step_id in changed:
             self._draw_step(view.steps[step_id])
@@ -157,15 +163,16 @@ class RunApp(App[EndEvent | None]):
     def _show(self, step_id: str) -> None:
         self._shown = step_id
         self._draw_text()
+        self.query_one("#text-frame", VerticalScroll).anchor()  # stays at the end until it is scrolled
 
     def _draw_text(self) -> None:
         assert self._shown is not None
         step = self._view.steps[self._shown]
         text = Text()
         for tool in step.tools.values():
-            text.append(f"→ {tool.name}({tool.input})\n", style="cyan")
+            text.append(f"→ {tool.name}({beginning(tool.input)})\n", style="cyan")
             if tool.result is not None:
-                text.append(f"  {tool.result}\n", style="red" if tool.is_error else "dim")
+                text.append(f"  {beginning(tool.result)}\n", style="red" if tool.is_error else "dim")
         whole = step.text
         if len(whole) > _SHOWN_CHARACTERS:
             text.append(f"… {len(whole) - _SHOWN_CHARACTERS} characters before\n", style="dim")
@@ -173,11 +180,8 @@ class RunApp(App[EndEvent | None]):
         if step.error:
             text.append(f"\n{step.error}", style="red")
         frame = self.query_one("#text-frame", VerticalScroll)
-        is_at_end = frame.scroll_offset.y >= frame.max_scroll_y - 1
         self.query_one("#text", Static).update(text)
         frame.border_subtitle = f"{step.events} events"
-        if is_at_end:
-            frame.scroll_end(animate=False)
 
     def _state(self) -> str:
         end = self._view.end

@@ -12,6 +12,11 @@ def harmless(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def beginning(text: str, most: int = 2_000) -> str:
+    """The text, or its first characters and how many there are when it is longer."""
+    return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"
+
+
 def summary(meta: EventMetadata, seconds: float) -> str:
     """Who answered, how long it took, and what it used, in a line."""
     parts = [meta.engine] if meta.engine else []
