@@ -32,6 +32,7 @@ from tests.runs.conftest import (
     read,
     read_until,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
 
@@ -219,7 +220,9 @@ async def test_a_nursery_that_died_is_replaced_before_the_next_run(
     supervisor.warm_up()
     before = await warm(supervisor)
     (nursery,) = nurseries()
+    warmed = psutil.Process(before)
     nursery.kill()
+    await until(lambda: has_ended(warmed))
     end = await read(supervisor.start(write("console.log(1)")))
     assert end[-1].kind == "end" and supervisor.runs == ()
     assert isinstance(end[0], StartedEvent) and end[0].pid != before

@@ -50,7 +50,8 @@ async def test_one_that_comes_late_gets_all_of_it_at_once(server: Server) -> Non
 
 
 async def test_a_slow_reader_slows_nobody_and_finds_the_whole_text_later(server: Server) -> None:
-    conversation, _ = await asyncio.to_thread(server.ask, "Hello")
+    conversation, hello = await asyncio.to_thread(server.ask, "Hello")
+    await _read_to_end(server, conversation, hello, Page())
     slow, fast = Page(), Page()
     async with connected(server, conversation, slow, buffer=1024) as slow_events:
         slow.take(await anext(e async for e in slow_events if e.startswith("id:")))
@@ -69,7 +70,8 @@ async def test_a_slow_reader_slows_nobody_and_finds_the_whole_text_later(server:
 
 
 async def test_two_hundred_readers_of_one_stream(server: Server) -> None:
-    conversation, _ = await asyncio.to_thread(server.ask, "Hello")
+    conversation, hello = await asyncio.to_thread(server.ask, "Hello")
+    await _read_to_end(server, conversation, hello, Page())
     pages = [Page() for _ in range(200)]
     there = asyncio.Semaphore(0)
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -3,6 +3,7 @@
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.scripts import name_of
 from geppetto.lsp.features.configuration import follow_projects
+from geppetto.lsp.lint.tree import forget_tree
 from geppetto.lsp.params import as_edits, as_list, as_number, as_object, as_string, document_uri, version_in
 from geppetto.lsp.server import GeppettoServer
 
@@ -47,6 +48,7 @@ def register(server: GeppettoServer) -> None:
             server.backend.close_document(uri)
             server.document_edited(uri, None)
             server.documents_changed(uri)
+            forget_tree(uri)
         return None
 
     def files_changed(params: JsonObject) -> JsonValue:

@@ -207,6 +207,11 @@ def tree_of(document: Document) -> Tree | None:
     return tree
 
 
+def forget_tree(uri: str) -> None:
+    """Nobody looks at a document any more."""
+    _trees.pop(uri, None)
+
+
 def members(tree: Tree, literal: Node) -> dict[str, Node] | None:
     """The members of an object literal by name; None if not all of their names are written out."""
     found: dict[str, Node] = {}
