@@ -32,6 +32,9 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     });
     this.#subscriptions = [
       this.#view,
+      this.#view.onDidChangeVisibility(({ visible }) => {
+        if (visible) this.#pace.soon();
+      }),
       runs.onDidChangeList(() => {
         this.#isListStale = true;
         this.#pace.soon();
@@ -55,12 +58,17 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       line.color === undefined ? undefined : new vscode.ThemeColor(line.color),
     );
     item.contextValue = node.kind === "run" ? (isGoingOn(node.run) ? "run.goingOn" : "run.ended") : node.kind;
-    item.tooltip = tooltip(node);
     if (line.place !== undefined) {
       item.command = { command: OPEN_PLACE, title: "Go to Source", arguments: [line.place] };
     } else if (node.kind === "run") {
       item.command = { command: "geppetto.showRunOutput", title: "Show Output", arguments: [node] };
     }
+    return item;
+  }
+
+  /** Tooltips can be long, and are made when the mouse rests on a line: not for every line at every refresh. */
+  resolveTreeItem(item: vscode.TreeItem, node: Node): vscode.TreeItem {
+    item.tooltip = tooltip(node);
     return item;
   }
 
@@ -79,10 +87,14 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 
   #refresh(): void {
-    const stale = [...this.#stale];
-    this.#stale.clear();
     const goingOn = this.runs.goingOn.length;
     this.#view.badge = goingOn === 0 ? undefined : { value: goingOn, tooltip: `${goingOn} going on` };
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    if (!this.#view.visible) {
+      this.#isListStale = true; // all of it is told when it is seen again
+      return;
+    }
     if (this.#isListStale) {
       this.#isListStale = false;
       this.#changed.fire(undefined);
