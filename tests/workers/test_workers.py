@@ -258,5 +258,5 @@ async def test_a_bus_that_cannot_be_reached_is_told_in_time(
     for program in (submitting, mapping_, working):
         code, out, err = await program.finish()
         assert (code, out) == (1, "")
-        assert "does not let us in" in err and "Hint: " in err and "Traceback" not in err
+        assert "cannot be used: nothing listens there" in err and "Hint: " in err and "Traceback" not in err
     assert lines_of(tmp_path / "out.jsonl") == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ class MissingExtra(TransportError):
 
 
 class BusUnreachable(TransportError):
-    """The server does not answer, or does not let us in."""
+    """The server is not there, does not answer, or does not let us in."""
 
 
 class MessageTooLarge(TransportError):
@@ -52,6 +53,35 @@ def missing_extra(bus: str, extra: str) -> MissingExtra:
         f"The {bus} bus needs a library that is not installed.",
         hint=f"Install it with: pip install 'geppetto[{extra}]'",
     )
+
+
+_LOCKED_OUT: Final = ("authorization", "authentication", "noauth", "wrongpass", "permission")
+"""Words in which servers say so."""
+
+
+def unreachable(server: str, program: str, reason: Exception, timeout: float) -> BusUnreachable:
+    """What to tell of a server that cannot be used.
+
+    Args:
+        server: it and its address.
+        program: what should run there.
+        reason: the last that came of `timeout` seconds of trying.
+    """
+    words = str(reason)
+    said = words.lower()
+    if isinstance(reason, ConnectionRefusedError) or "refused" in said or "connect call failed" in said:
+        what, hint = "nothing listens there", f"Start {program} there, or correct the address."
+    elif isinstance(reason, socket.gaierror) or "Name or service not known" in words:
+        what, hint = "there is no such host", "Correct the address."
+    elif any(word in said for word in _LOCKED_OUT):
+        what, hint = f"it refuses the name or password: {words}", "Say them in the address: //NAME:PASSWORD@…"
+    elif isinstance(reason, ConnectionResetError):
+        what, hint = "it hangs up", "Does it want a password, or TLS?"
+    elif isinstance(reason, TimeoutError) or "timeout" in said:
+        what, hint = "it does not answer", f"Is it {program} that listens there?"
+    else:
+        what, hint = words or type(reason).__name__, f"Is it {program} that listens there?"
+    return BusUnreachable(f"{server} cannot be used: {what} (tried for {timeout:g} s)", hint=hint)
 
 
 def address(url: str) -> str:

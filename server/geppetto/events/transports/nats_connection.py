@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from geppetto.events.transports import TransportClosed, TransportError
-from geppetto.events.transports.broker import CLOSING, BusUnreachable, Outage, address, missing_extra
+from geppetto.events.transports.broker import CLOSING, BusUnreachable, Outage, address, missing_extra, unreachable
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -51,7 +51,7 @@ class NatsConnection:
 
         Raises:
             MissingExtra: nats-py is not installed.
-            BusUnreachable: no server lets us in before `timeout` seconds have passed.
+            BusUnreachable: no server can be used before `timeout` seconds have passed.
         """
         try:
             from nats.aio.client import Client
@@ -65,11 +65,7 @@ class NatsConnection:
         except (TimeoutError, OSError, Error) as error:
             reason = connection._last_error or error
             await connection.close()
-            raise BusUnreachable(
-                f"{connection.server} does not let us in (tried for {timeout:g} s): "
-                f"{str(reason) or type(reason).__name__}",
-                hint="Is nats-server running there? Is the address right, and the password?",
-            ) from None
+            raise unreachable(connection.server, "nats-server", reason, timeout) from None
         except BaseException:
             await connection.close()
             raise

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from geppetto.events.transports import TransportClosed, TransportError
-from geppetto.events.transports.broker import CLOSING, BusUnreachable, Outage, address, missing_extra
+from geppetto.events.transports.broker import CLOSING, Outage, address, missing_extra, unreachable
 from geppetto.events.transports.redis_wire import Argument, Reply
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class RedisConnection:
         Raises:
             MissingExtra: redis-py is not installed.
             TransportError: the URL is wrong.
-            BusUnreachable: the server does not let us in before `timeout` seconds have passed.
+            BusUnreachable: the server cannot be used before `timeout` seconds have passed.
         """
         try:
             from redis.asyncio import Redis
@@ -83,10 +83,7 @@ class RedisConnection:
                         await asyncio.sleep(0.2)
         except TimeoutError:
             await connection.close()
-            raise BusUnreachable(
-                f"{server} does not let us in (tried for {timeout:g} s): {problem}",
-                hint="Is redis-server running there? Is the address right, and the password?",
-            ) from None
+            raise unreachable(server, "redis-server", problem, timeout) from None
         except BaseException:
             await connection.close()
             raise
