@@ -55,7 +55,7 @@ def missing_extra(bus: str, extra: str) -> MissingExtra:
     )
 
 
-_LOCKED_OUT: Final = ("authorization", "authentication", "noauth", "wrongpass", "permission")
+_LOCKED_OUT: Final = ("authorization", "authentication", "noauth", "password", "permission")
 """Words in which servers say so."""
 
 

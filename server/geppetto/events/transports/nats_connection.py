@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from geppetto.events.transports import TransportClosed, TransportError
-from geppetto.events.transports.broker import CLOSING, BusUnreachable, Outage, address, missing_extra, unreachable
+from geppetto.events.transports.broker import (
+    CLOSING,
+    BusUnreachable,
+    Outage,
+    address,
+    missing_extra,
+    unreachable,
+)
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
