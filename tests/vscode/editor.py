@@ -13,6 +13,7 @@ from playwright.sync_api import Error, FloatRect, Locator, Page
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds: for a machine that is busy with other things
+LINE = 60  # keys: all of them are to be seen
 
 # Decorations put their text into the style of an empty span.
 IN_THE_PAGE = r"""
@@ -22,23 +23,29 @@ window.inlineTexts = () => [...document.querySelectorAll('.view-line span span')
     .map((content) => content.slice(1, -1).replace(/\\(.)/g, '$1').replace(/\u00a0/g, ' '));
 window.watch = () => {
     window.seen = [];
-    window.began = performance.now();
+    window.began = undefined;
     window.watching ??= setInterval(() => {
         const now = inlineTexts().join('\n');
         if (window.seen.at(-1) !== now) {
             window.seen.push(now);
             window.changed = performance.now();
+            if (now) window.began ??= window.changed;
         }
     }, 25);
 };
-addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
-window.typed = (text) => new Promise((resolve) => {
-    const look = () => {
-        const lines = document.querySelector('.editor-group-container.active .view-lines').innerText;
-        if (lines.includes(text)) resolve(performance.now() - window.pressed);
-        else requestAnimationFrame(look);
-    };
-    look();
+// From the next key to the frame in which one more line is the text, and nothing else is in it.
+window.typed = (text, seconds) => new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error(`${text} is not in the text`)), seconds * 1000);
+    const lines = () => [...document.querySelectorAll('.editor-group-container.active .view-line')]
+        .filter((line) => line.textContent === text).length;
+    addEventListener('keydown', () => {
+        const [pressed, before] = [performance.now(), lines()];
+        const look = () => {
+            if (lines() > before) resolve(performance.now() - pressed);
+            else requestAnimationFrame(look);
+        };
+        look();
+    }, { capture: true, once: true });
 });
 """
 
@@ -175,13 +182,20 @@ class Editor:
         self.page.locator(".tab").first.wait_for(state="detached")
         self.page.mouse.move(640, 1)
 
-    def typing_latencies(self, most: int, go_on: Callable[[], object] = lambda: True) -> list[float]:
-        """Types digits at the cursor, in an empty line: milliseconds from each key to the text that it makes."""
+    def typing_latencies(self, go_on: Callable[[int], object]) -> list[float]:
+        """Types digits at the cursor, in an empty line: milliseconds from each key to the text that it makes.
+
+        Args:
+            go_on: asked before each key, with how many there were.
+        """
         typed = ""
         latencies: list[float] = []
-        while not typed or (len(typed) < most and go_on()):
+        while go_on(len(latencies)):
+            if len(typed) == LINE:
+                self.press("Enter")
+                typed = ""
             typed += str(len(typed) % 10)
-            self.page.evaluate("(text) => { window.shown = typed(text); }", typed)
+            self.page.evaluate("(wait) => { window.shown = typed(...wait); }", [typed, PATIENCE])
             self.press(typed[-1])
             latencies.append(self.page.evaluate("shown"))
         return latencies
@@ -243,7 +257,7 @@ class Editor:
         return self.page.evaluate("seen")
 
     def watched(self) -> float:
-        """Seconds from then to the last of these states."""
+        """Seconds from the first text to the last of these states."""
         return self.page.evaluate("(changed - began) / 1000")
 
     def output(self) -> str:

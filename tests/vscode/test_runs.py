@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from itertools import pairwise
-from statistics import median
+from statistics import median, quantiles
 
 import pytest
 
 from tests.vscode.conftest import SCREENSHOTS
-from tests.vscode.editor import Editor
+from tests.vscode.editor import LINE, Editor
 from tests.vscode.workbench import Workbench
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -143,6 +144,8 @@ def test_params_are_asked_for_and_runs_are_looked_at_afterwards(editor: Editor) 
 
     editor.row("line 6").click()
     editor.until("the place of the step", lambda: "Ln 6, Col" in editor.status())
+    editor.row("line 6").hover()
+    editor.until("its tooltip", lambda: "Hello Lucignolo!" in "".join(editor.texts(".workbench-hover")))
     editor.menu(editor.row("greet"), "Replay Run")
     editor.until("the replay", lambda: "greet.geppetto.js · replay" in editor.output())
     editor.until("its answer", lambda: "Hello Lucignolo!" in editor.output())
@@ -221,29 +224,44 @@ def test_icons_and_colours_in_every_kind_of_theme(editor: Editor) -> None:
     editor.settings()
 
 
+MOST_KEYS = 600  # more would push the script off the screen
+
+
 def test_a_flood_leaves_the_editor_usable(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
+    editor.command("Geppetto: Focus on Runs View")  # all that draws is on the screen
     editor.open("flood.geppetto.js")
     editor.goto(4)
-    quiet = editor.typing_latencies(20)
+    quiet = editor.typing_latencies(lambda keys: keys < 30)
     editor.press("End", "Enter")
     editor.watch()
     editor.command("Geppetto: Run Script")
-    editor.until("the flood", lambda: any("d" in text for text in editor.inline()))
-    flooded = editor.typing_latencies(40, go_on=editor.streaming)
-    editor.until("the end", lambda: any("20,000 tokens" in text for text in editor.inline()))
+    editor.until("the flood", editor.streaming)
+    # A text behind a call that is being replaced is not there for a moment: the status tells of the end.
+    flooded = editor.typing_latencies(lambda keys: keys < MOST_KEYS and "ok · " not in editor.status())
+    editor.until("the output", lambda: "Rain: " in editor.output())
     states = [state for state in editor.seen() if state]
     assert (
         3 <= len(states) <= editor.watched() / 0.1 + 10
     )  # drawn ten times a second, not once for each delta
-    assert "".join(str(i % 10) for i in range(len(flooded))) in editor.lines()
+    assert len(flooded) > 1
+    typed = "".join(str(i % LINE % 10) for i in range(len(flooded)))
+    assert typed in editor.lines().replace("\n", "")
     report = {
         "deltas": 20_000,
         "drawings": len(states),
         "seconds": round(editor.watched(), 1),
+        "load": round(os.getloadavg()[0], 1),
+        "processors": os.cpu_count(),
         "keys": len(flooded),
-        "ms_a_key": {"median": round(median(flooded)), "worst": round(max(flooded))},
-        "ms_a_key_without": {"median": round(median(quiet)), "worst": round(max(quiet))},
+        "ms_a_key": spread(flooded),
+        "keys_without": len(quiet),
+        "ms_a_key_without": spread(quiet),
     }
     (SCREENSHOTS.parent / "typing-in-a-flood.json").write_text(json.dumps(report, indent=2))
     with capsys.disabled():
         print(f"\ntyping in a flood: {json.dumps(report)}")
+
+
+def spread(values: list[float]) -> dict[str, int]:
+    p95 = quantiles(values, n=20, method="inclusive")[-1]
+    return {"median": round(median(values)), "p95": round(p95), "worst": round(max(values))}
