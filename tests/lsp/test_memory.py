@@ -72,7 +72,7 @@ def traced() -> Iterator[None]:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("pulls", "share"), [(True, 1), (False, 2)], ids=["pull", "push"])
+@pytest.mark.parametrize(("pulls", "share"), [(True, 1), (False, 10)], ids=["pull", "push"])
 async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: bool, share: int) -> None:
     editor = Editor()
     capabilities: Any = {"textDocument": {"diagnostic": {}} if pulls else {}}
@@ -128,8 +128,8 @@ async def test_edits_and_documents_leave_nothing_behind(workspace: Path, pulls: 
         await edit(1_000)
         await open_and_close(200, 0)
         objects, held, resident = await editor.measured(document)
-        await edit(4_000 // share)
-        await open_and_close(400 // share, 200)
+        await edit(20_000 // share)
+        await open_and_close(2_000 // share, 200)
         objects_after, held_after, resident_after = await editor.measured(document)
         assert len(editor.server.documents) == 1
         assert not list(workspace.iterdir())
