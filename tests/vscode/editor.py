@@ -113,9 +113,19 @@ class Editor:
         self.press("Control+g")
         self.page.locator(".quick-input-widget input").fill(f":{line}:{column}")
         self.press("Enter")
-        self.until(
-            f"line {line}", lambda: f"Ln {line}, Col {column}" in " ".join(self.texts(".statusbar-item"))
-        )
+        self.until(f"line {line}", lambda: self._has_keys() and f"Ln {line}, Col {column}" in self.status())
+
+    def mend(self, fix: str, *, screenshot: str = "") -> None:
+        """Chooses a quick fix for what is wrong at the cursor; asks again if none is offered.
+
+        Args:
+            screenshot: of the upper part of the editors with the fixes, if it is wanted.
+        """
+        row = self.page.locator(".action-widget .monaco-list-row", has_text=fix)
+        self.until("the fix", lambda: row.is_visible() or self.press("Escape", "Control+."), interval=2)
+        if screenshot:
+            self.screenshot_of_editors(screenshot, 180)
+        row.click()
 
     def settings(self, **settings: object) -> None:
         """Replaces the settings of the workspace; `_` stands for a dot."""
@@ -292,6 +302,12 @@ class Editor:
             return found if label in found else []
 
         return self.until(f"{label} among the suggestions", are_there)
+
+    def _has_keys(self) -> bool:
+        """Whether what is typed goes to the active editor: what asks for a line has them for a moment longer."""
+        return self.page.evaluate(
+            "document.activeElement?.closest('.editor-group-container.active .monaco-editor') != null"
+        )
 
     def _choose(self, key: str, filter: str, label: str) -> None:
         field = self.page.locator(".quick-input-widget input").first

@@ -140,7 +140,7 @@ def test_params_are_asked_for_and_runs_are_looked_at_afterwards(editor: Editor) 
     editor.command("Geppetto: Run Last Script Again")  # without asking
     editor.until("the third run", lambda: len(runs(editor, "greet")) == 3)
     editor.until("its end", lambda: all("ok ·" in run for run in runs(editor, "greet")))
-    assert "Lucignolo" in editor.output()
+    editor.until("its name", lambda: "Lucignolo" in editor.output())
 
     editor.row("line 6").click()
     editor.until("the place of the step", lambda: "Ln 6, Col" in editor.status())
@@ -173,7 +173,7 @@ def test_params_are_asked_for_and_runs_are_looked_at_afterwards(editor: Editor) 
     editor.screenshot("json")
 
     editor.open("greet.geppetto.js")
-    assert editor.inline() != []
+    editor.until("the text", editor.inline)
     editor.command("Geppetto: Clear All Output")
     editor.until("nothing in the text", lambda: editor.inline() == [])
     editor.until("nothing in the output", lambda: "Lucignolo" not in editor.output())
@@ -210,7 +210,7 @@ def test_icons_and_colours_in_every_kind_of_theme(editor: Editor) -> None:
     editor.open("many.geppetto.js")
     editor.command("Geppetto: Run Script")
     editor.until("the end", lambda: "Answers: 30" in editor.output())
-    assert runs(editor, "many")
+    editor.until("the run in the view", lambda: runs(editor, "many"))
     kinds = {
         "Default Dark Modern": "vs-dark",
         "Default High Contrast": "hc-black",
