@@ -166,7 +166,7 @@ def test_an_unknown_profile_lists_the_profiles(workspace: Path) -> None:
     path = workspace / "geppetto.toml"
     path.write_text("[profiles.work.chat]\n[profiles.home.chat]\n")
     error = mistake(workspace, "wrk")
-    assert str(error) == 'command line: profile: no profile "wrk"; profiles: home, work; did you mean "work"?'
+    assert str(error) == 'profile: no profile "wrk"; profiles: home, work; did you mean "work"?'
     error = mistake(workspace, env={"GEPPETTO_PROFILE": "zzz"})
     assert str(error).startswith('environment variable GEPPETTO_PROFILE: profile: no profile "zzz"')
     path.write_text('profile = "zzz"\n[profiles.work]\n')

@@ -82,6 +82,8 @@ async def test_steps_and_output_are_shown_while_they_come_and_the_run_can_be_can
             await until(pilot, lambda: "✓ chatStep :4" in screen_text(app), 60)
             await until(pilot, lambda: "The second is done" in screen_text(app))
             text = screen_text(app)
+            frame = app.query_one("#text-frame").content_region
+            assert app.query_one("#text").region.y == frame.y, "a short text stands at the top"
             assert "now it begins" in text
             assert "● chatStep :3" in text
             await pilot.press("up")

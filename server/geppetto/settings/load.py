@@ -16,7 +16,7 @@ included, so that a mistake is told when it is made and not when it first matter
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -166,19 +166,22 @@ def _config_files(folder: Path) -> list[FileLayers]:
     return files
 
 
-def _chosen_profile(argument: str | None, layers: Sequence[Layer]) -> tuple[str | None, Origin]:
+def _chosen_profile(argument: str | None, layers: Sequence[Layer]) -> tuple[str | None, Origin | None]:
+    """The profile, and where it was chosen; None for whoever asks, who may be a command line, an editor or a worker."""
     if argument is not None:
-        return argument, COMMAND_LINE
+        return argument, None
     choice = next((layer for layer in layers if layer.profile is not None), Layer())
     return choice.profile, choice.profile_origin
 
 
-def _no_such_profile(name: str, origin: Origin, profiles: Sequence[str]) -> SettingsError:
+def _no_such_profile(name: str, origin: Origin | None, profiles: Sequence[str]) -> SettingsError:
     if profiles:
         message = f'no profile "{name}"; profiles: {", ".join(profiles)}{suggestion(name, profiles)}'
     else:
         message = f'no profile "{name}": no profiles are defined'
-    problem = Problem(message, "profile", str(origin), origin.path, origin.line)
+    problem = Problem(message, "profile")
+    if origin is not None:
+        problem = replace(problem, origin=str(origin), path=origin.path, line=origin.line)
     return SettingsError([problem], hint=f"A profile is a table [profiles.{name}.chat] in a geppetto.toml.")
 
 

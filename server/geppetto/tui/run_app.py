@@ -42,6 +42,7 @@ class RunApp(App[EndEvent | None]):
     #above { height: 2fr; }
     #steps { width: 40%; border: round $primary; }
     #text-frame { border: round $primary; padding: 0 1; }
+    #text { min-height: 100%; }
     #output { height: 1fr; border: round $primary; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
