@@ -1,7 +1,7 @@
-import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Backoff } from "../src/server/backoff";
 import { findServer, type Places, ServerNotFound } from "../src/server/find";
 import { Tail } from "../src/server/stderr";
@@ -72,6 +72,7 @@ describe("the server is found", () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "geppetto-find-"));
   });
+  afterEach(async () => rm(root, { recursive: true }));
 
   test("first where the setting says, then in Python's environment, on PATH, in the extension", async () => {
     const [set, python, path] = await Promise.all(["a", "b", "c"].map((name) => program(join(root, name))));

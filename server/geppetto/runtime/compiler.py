@@ -21,6 +21,7 @@ from geppetto.runtime.parent import die_with_parent
 from geppetto.runtime.script import ModuleError
 from geppetto.runtime.source import OriginalFile
 from geppetto.runtime.sourcemap import split_inline_map
+from geppetto.temporary import temporary_prefix
 
 _TIMEOUT_SECONDS = 60.0
 _MAX_CACHED_FILES = 1000
@@ -70,7 +71,7 @@ async def compile_modules(files: Sequence[tuple[Path, OriginalFile]]) -> list[Co
 async def _run(files: Sequence[tuple[Path, OriginalFile]]) -> list[Compiled]:
     from geppetto.resources import tsc_path
 
-    with tempfile.TemporaryDirectory(prefix="geppetto-") as folder:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix("compiler")) as folder:
         # Copies under plain names: the text may not be saved, and the path may hold anything.
         names = [f"{number}{_suffix(path)}" for number, (path, _) in enumerate(files)]
         _write_copies(folder, names, files)

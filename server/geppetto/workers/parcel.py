@@ -15,6 +15,7 @@ from geppetto.errors import GeppettoError
 from geppetto.runs.protocol import RunRequest
 from geppetto.runtime.modules import load_program
 from geppetto.runtime.script import Script, read_source
+from geppetto.temporary import temporary_prefix
 from geppetto.workers.wire import Job
 
 _FILE_NAME = re.compile(
@@ -76,7 +77,7 @@ class Layout:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._folder = Path(tempfile.mkdtemp(prefix="geppetto-run-")).resolve()
+        self._folder = Path(tempfile.mkdtemp(prefix=temporary_prefix("run"))).resolve()
 
     def __enter__(self) -> Self:
         return self

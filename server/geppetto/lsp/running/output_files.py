@@ -11,6 +11,7 @@ from geppetto.lsp.params import capability
 from geppetto.lsp.running.log import INFO
 from geppetto.lsp.running.run import EditorRun
 from geppetto.lsp.server import GeppettoServer
+from geppetto.temporary import temporary_prefix
 
 
 class OutputFiles:
@@ -30,7 +31,7 @@ class OutputFiles:
             self._server.rpc.tell("window/logMessage", {"type": INFO, "message": f"{run.name}:\n{text}"})
             return
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="geppetto-output-")
+            self._folder = TemporaryDirectory(prefix=temporary_prefix("output"))
         file = Path(self._folder.name) / f"{run.id}.txt"
         file.write_text(text, encoding="utf-8", errors="replace")
         params: JsonObject = {"uri": uri_of(str(file)), "takeFocus": True}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from geppetto.errors import GeppettoError
+from geppetto.temporary import temporary_prefix
 
 if TYPE_CHECKING:
     from geppetto.plugins.typings import Typings
@@ -53,7 +54,7 @@ def _likely_files(target: str, folder: Path) -> str:
 
 
 async def _in_a_process(folder: Path, seconds: float) -> "Typings":
-    with tempfile.TemporaryDirectory(prefix="geppetto-types-", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix("types"), ignore_cleanup_errors=True) as place:
         # Files and no pipes: what the imported code leaves running may hold a pipe open for ever.
         answer, words = Path(place, "typings.json"), Path(place, "stderr")
         command = [sys.executable, "-P", "-m", "geppetto.lsp.typescript.describe"]

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.uris import is_within
+from geppetto.temporary import temporary_prefix
 
 CONFIG_NAME = "geppetto.tsconfig.json"
 OWN_TYPINGS_NAME = "steps.d.ts"
 _LINK = "src"
-_PREFIX = "geppetto-lsp-"
 
 _COMPILER_OPTIONS: JsonObject = {
     "allowJs": True,
@@ -82,8 +82,7 @@ class Shadow:
     """The private folder with all projects. Call `close` to remove it."""
 
     def __init__(self, typings: Sequence[Path], patterns: Sequence[str]) -> None:
-        _remove_leftovers()
-        self.root = os.path.realpath(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix=temporary_prefix("lsp")))
         self.typings = list(typings)
         self.patterns = list(patterns)
         self._count = 0
@@ -253,25 +252,6 @@ class Shadow:
 
 def _posix(path: str) -> str:
     return path.replace(os.sep, "/")
-
-
-def _remove_leftovers() -> None:
-    """Removes the folders of our own servers that were killed."""
-    if sys.platform == "win32":
-        return  # There is no harmless way to ask whether a process lives.
-    for entry in os.scandir(tempfile.gettempdir()):
-        name, _, process = entry.name.partition(_PREFIX)
-        process_id = process.partition("-")[0]
-        if name or not process_id.isdigit():
-            continue
-        try:
-            if entry.stat(follow_symlinks=False).st_uid != os.getuid():
-                continue
-            os.kill(int(process_id), 0)
-        except ProcessLookupError:
-            _remove(entry.path)
-        except OSError:
-            continue
 
 
 def _remove(root: str) -> None:
