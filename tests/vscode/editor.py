@@ -149,6 +149,18 @@ class Editor:
         """The first line with this text of what stands at the left: the explorer, or another view."""
         return self.page.locator(".part.sidebar .monaco-list-row", has_text=text).first
 
+    def tooltip(self, row: Locator, text: str) -> None:
+        """Rests with the mouse on a line until it tells a text."""
+
+        def tells() -> bool:
+            if text in "".join(self.texts(".workbench-hover")):
+                return True
+            self.page.locator(".part.editor").hover()  # what was clicked has none until the mouse comes again
+            row.hover()
+            return False
+
+        self.until(f"a tooltip with {text!r}", tells, interval=2)
+
     def menu(self, row: Locator, title: str) -> None:
         """Chooses from the menu of a line."""
         row.click(button="right")

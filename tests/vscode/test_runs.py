@@ -144,9 +144,7 @@ def test_params_are_asked_for_and_runs_are_looked_at_afterwards(editor: Editor) 
 
     editor.row("line 6").click()
     editor.until("the place of the step", lambda: "Ln 6, Col" in editor.status())
-    editor.page.locator(".part.editor").hover()  # away, and back: what was clicked shows no tooltip
-    editor.row("line 6").hover()
-    editor.until("its tooltip", lambda: "Hello Lucignolo!" in "".join(editor.texts(".workbench-hover")))
+    editor.tooltip(editor.row("line 6"), "Hello Lucignolo!")
     editor.menu(editor.row("greet"), "Replay Run")
     editor.until("the replay", lambda: "greet.geppetto.js · replay" in editor.output())
     editor.until("its answer", lambda: "Hello Lucignolo!" in editor.output())
