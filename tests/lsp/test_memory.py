@@ -56,11 +56,17 @@ class Editor:
         # The answer comes when all that was said before has reached the backend.
         position = {"line": 1, "character": 8}
         await self.ask("textDocument/hover", {"textDocument": document, "position": position})
-        await asyncio.sleep(0.3)
-        gc.collect()
+        objects, before = -1, None
+        while objects != before:  # what still goes on has objects, and ends
+            objects, before = await self._counted(), objects
         snapshot = tracemalloc.take_snapshot().filter_traces([INTERNED])
         held = sum(statistic.size for statistic in snapshot.statistics("filename"))
-        return len(gc.get_objects()), held, psutil.Process().memory_info().rss
+        return objects, held, psutil.Process().memory_info().rss
+
+    async def _counted(self) -> int:
+        await asyncio.sleep(0.3)
+        gc.collect()
+        return len(gc.get_objects())
 
 
 @pytest.fixture
