@@ -1,19 +1,21 @@
 """The rules, on snippets: ⟦…⟧ marks what must be found, and nothing else may be. Types come from a real backend."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from geppetto.lsp.documents.store import Document, Documents
-from geppetto.lsp.documents.text import Position
-from geppetto.lsp.lint.check import BackendDefinitions, check
+from geppetto.lsp.documents.text import Edit, Position, Text
+from geppetto.lsp.lint.check import BackendDefinitions, Severities, check
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.models import Chosen, KnownNames
 from geppetto.lsp.lint.resolution import GLOBALS, METHODS, Resolution
 from geppetto.lsp.lint.rules import RULES, Severity
-from geppetto.lsp.lint.tree import tree_of
+from geppetto.lsp.lint.tree import Tree, forget_tree, tree_of
 from geppetto.lsp.typescript.backend import Backend
 from geppetto.lsp.typescript.shadow import Shadow
 from geppetto.resources import typings_path
@@ -60,8 +62,12 @@ class Linter:
         uri = (self.folder / (name or f"{self.count}.geppetto.js")).as_uri()
         document = self.documents.open(uri, "typescript" if uri.endswith("ts") else "javascript", 1, text)
         self.backend.open(document)
+
+        async def chosen() -> Severities:
+            return severities
+
         try:
-            return document, await check(document, BackendDefinitions(self.backend), severities, known_names)
+            return document, await check(document, BackendDefinitions(self.backend), chosen, known_names)
         finally:
             self.backend.close_document(uri)
             self.documents.close(uri)
@@ -118,6 +124,7 @@ FOUND = {
         'new ChatStepFactory().newStep({ model: ⟦"claude-opus-5"⟧, provider: "openai" });',
     ],
     "stream-not-consumed": [
+        'function f() {\n  const stream = chatStep.⟦startStream⟧("x");\n}\nconst stream = f();\nstream;',
         'chatStep.⟦startStream⟧("hi");',
         'const stream = chatStep.⟦startStream⟧("hi");',
         'chatStep.⟦startStream⟧("hi", { temperature: 1 });',
@@ -266,6 +273,94 @@ SHADOWED = [
     "class done {}\ndone();",
     'enum chatStep { startStream }\nchatStep.startStream("x");',
 ]
+
+
+TOGETHER = [
+    'const stream = chatStep.startStream("x");',
+    "stream;",
+    'stream.on("final", console.log);',
+    "stream.cancel();",
+    "await stream.done();",
+    "done();",
+    "const chatStep = params;",
+    'chatStep.startStream("x", { model: "gpt-5x", provider: "openai" });',
+    "// 😀stream",
+]
+"""Right or wrong by what else there is."""
+
+
+async def as_they_are() -> Severities:
+    return {}
+
+
+class AnyName:
+    """Takes every name for the API's."""
+
+    async def is_api(self, document: Document, offset: int) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_was_found_before_makes_no_difference(seed: int, linter: Linter) -> None:
+    """A script that is edited has the findings of one that is read for the first time."""
+    chance = random.Random(seed)
+    snippets = [text.replace("⟦", "").replace("⟧", "") for texts in FOUND.values() for text in texts]
+    snippets += [*CLEAN, *LOOK_ALIKES, *SHADOWED]
+    snippets = [each for each in snippets if not tree_for(each).root.has_error]
+    lines: list[str] = []
+    uri = (linter.folder / "edited.geppetto.js").as_uri()
+    document = linter.documents.open(uri, "javascript", 1, "")
+    found = 0
+    for _ in range(150):
+        at = chance.randrange(len(lines) + 1)
+        if chance.random() < 0.48 and lines:
+            del lines[chance.randrange(len(lines))]
+        else:
+            snippet = chance.choice(chance.choice([snippets, TOGETHER]))
+            if chance.random() < 0.4:
+                snippet = f"async function f{at}() {{\n{snippet}\n}}"
+            lines.insert(at, snippet)
+        document = replace(document, text=Text("\n".join(lines)), revision=document.revision + 1)
+        anew = replace(document, uri=uri.replace("edited", f"{seed}-{document.revision}"))
+        if chance.random() < 0.3:
+            tree_of(document)  # somebody else has read it, and nobody looks for what is wrong
+            continue
+        before, after = [await check(each, AnyName(), as_they_are, known_names) for each in (document, anew)]
+        assert [said(each) for each in before] == [said(each) for each in after], document.text
+        found += len(before)
+    forget_tree(uri)
+    linter.documents.close(uri)
+    assert found > 100
+
+
+def said(finding: Finding) -> tuple[str, int, int, str, tuple[Fix, ...]]:
+    return finding.rule.code, finding.start, finding.end, finding.message, finding.fixes
+
+
+async def test_only_what_changed_is_looked_at_again(linter: Linter) -> None:
+    blocks = [
+        f"async function f{n}(question) {{\n"
+        "  const stream = chatStep.startStream(question);\n"
+        "  return stream.finalText();\n"
+        "}"
+        for n in range(20)
+    ]
+    uri = (linter.folder / "long.geppetto.js").as_uri()
+    document = linter.documents.open(uri, "javascript", 1, "\n".join(blocks))
+    assert await check(document, AnyName(), as_they_are) == []
+    blocks[3] = blocks[3].replace("return stream", "return await stream")
+    document, _ = linter.documents.change(uri, 2, [Edit(None, "\n".join(blocks))]) or (document, [])
+    tree = tree_of(document)
+    assert tree is not None
+    assert [part.text_of(part.root) for part in tree.unsettled()] == [blocks[3]]
+    assert await check(document, AnyName(), as_they_are) == []
+    assert list(tree.unsettled()) == []
+    forget_tree(uri)
+    linter.documents.close(uri)
+
+
+def tree_for(text: str) -> Tree:
+    return Tree(text, is_typescript=False)
 
 
 async def surely_api(linter: Linter, text: str) -> tuple[int, int]:

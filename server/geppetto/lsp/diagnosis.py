@@ -1,15 +1,14 @@
 """What is wrong with a script: TypeScript's diagnostics that apply, and Geppetto's own. For editors and for CI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
-from geppetto.lsp.lint.check import BackendDefinitions, check
+from geppetto.lsp.lint.check import BackendDefinitions, Severities, check
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.models import KnownNames
-from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import capability
 from geppetto.lsp.typescript.backend import Backend
 
@@ -32,15 +31,17 @@ class Diagnosis:
     typescript: list[JsonObject]
 
 
-async def diagnose(
+def diagnose(
     backend: Backend,
     document: Document,
-    severities: Mapping[str, Severity | None],
+    severities: Callable[[], Awaitable[Severities]],
     known_names: Callable[[], Awaitable[KnownNames]],
     *,
     is_strict: bool = False,
-) -> Diagnosis:
+) -> Awaitable[Diagnosis]:
     """Looks at a document, which the TypeScript server has to know: as one that is open, or as a project's file.
+
+    It is asked before this returns, about the documents as they are now. Await the result.
 
     Args:
         is_strict: if the TypeScript server goes away in the middle, there is no half a diagnosis.
@@ -49,16 +50,18 @@ async def diagnose(
         Unavailable: the TypeScript server cannot answer.
     """
     # First the look at the syntax, in its thread: the question to TypeScript may take this one's processor.
-    checking = asyncio.ensure_future(
-        check(document, BackendDefinitions(backend, is_strict=is_strict), severities, known_names)
-    )
-    asked = asyncio.ensure_future(
-        backend.request("textDocument/diagnostic", {"textDocument": {"uri": document.uri}})
-    )
+    checking = check(document, BackendDefinitions(backend, is_strict=is_strict), severities, known_names)
+    asked = backend.request("textDocument/diagnostic", {"textDocument": {"uri": document.uri}})
+    return _put_together(document, asked, asyncio.ensure_future(checking))
+
+
+async def _put_together(
+    document: Document, asked: Awaitable[JsonValue], checking: "asyncio.Future[list[Finding]]"
+) -> Diagnosis:
     try:
-        answer, findings = await asyncio.gather(asked, checking)
+        answer = await asked
+        findings = await checking
     finally:
-        asked.cancel()
         checking.cancel()
     items = answer.get("items") if isinstance(answer, dict) else None
     said_better = {
@@ -66,20 +69,16 @@ async def diagnose(
         for finding in findings
         for code in finding.replaces
     }
+    ignored = _BESIDE_THE_POINT if document.is_typescript else _BESIDE_THE_POINT | _UNTYPED_JAVASCRIPT
     theirs = [
         item
         for item in (items if isinstance(items, list) else [])
-        if isinstance(item, dict) and _applies(item, document) and _code_and_line(item) not in said_better
+        if isinstance(item, dict)
+        and item.get("code") not in ignored
+        and _code_and_line(item) not in said_better
     ]
     return Diagnosis(findings, theirs)
 
 
 def _code_and_line(diagnostic: JsonObject) -> tuple[JsonValue, JsonValue]:
     return diagnostic.get("code"), capability(diagnostic, "range.start.line")
-
-
-def _applies(diagnostic: JsonObject, document: Document) -> bool:
-    code = diagnostic.get("code")
-    if code in _BESIDE_THE_POINT:
-        return False
-    return document.is_typescript or code not in _UNTYPED_JAVASCRIPT

@@ -12,6 +12,7 @@ from geppetto.lsp.check.scripts import Scripts
 from geppetto.lsp.diagnosis import Diagnosis, diagnose
 from geppetto.lsp.documents.store import Document, Documents
 from geppetto.lsp.errors import ResponseError
+from geppetto.lsp.lint.check import Severities
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import range_of, text_with
 from geppetto.lsp.lint.models import KnownNames
@@ -156,7 +157,8 @@ class Checker:
         return found
 
     async def _diagnose(self, path: Path, document: Document) -> Diagnosis:
-        severities = self._settings.of(path.parent).severities
+        async def severities() -> Severities:
+            return self._settings.of(path.parent).severities
 
         async def models() -> KnownNames:
             return self._settings.names_of(path.parent)

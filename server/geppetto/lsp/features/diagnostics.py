@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable
 
 from geppetto.json_value import JsonObject, JsonValue
-from geppetto.lsp.diagnosis import diagnose
+from geppetto.lsp.diagnosis import Diagnosis, diagnose
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.errors import SERVER_CANCELLED, ResponseError
 from geppetto.lsp.features.findings import diagnostic_json, names_of, severities_of
@@ -27,7 +28,7 @@ def register(server: GeppettoServer) -> None:
         document = server.script_in(params)
         if document is None:
             return {"kind": "full", "items": []}
-        return _report(server, document, params.get("previousResultId"))
+        return _report(server, document, collect(server, document), params.get("previousResultId"))
 
     server.on("textDocument/diagnostic", pull)
     publisher = Publisher(server)
@@ -35,11 +36,22 @@ def register(server: GeppettoServer) -> None:
     server.refresh_diagnostics = publisher.refresh
 
 
-async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]:
-    """All diagnostics of a document: TypeScript's that apply, and our own."""
+def collect(server: GeppettoServer, document: Document) -> Awaitable[list[JsonValue]]:
+    """All diagnostics of a document: TypeScript's that apply, and our own. It is looked at as it is now."""
+    diagnosing = diagnose(
+        server.backend,
+        document,
+        lambda: severities_of(server, document),
+        lambda: names_of(server, document),
+    )
+    return _together(server, document, diagnosing)
+
+
+async def _together(
+    server: GeppettoServer, document: Document, diagnosing: Awaitable[Diagnosis]
+) -> list[JsonValue]:
     try:
-        severities = await severities_of(server, document)
-        diagnosis = await diagnose(server.backend, document, severities, lambda: names_of(server, document))
+        diagnosis = await diagnosing
     except Unavailable:
         # The user knows already: it was told when the TypeScript server was given up.
         return server.problems_of(document)
@@ -47,8 +59,10 @@ async def collect(server: GeppettoServer, document: Document) -> list[JsonValue]
     return [*own, *server.problems_of(document), *diagnosis.typescript]
 
 
-async def _report(server: GeppettoServer, document: Document, previous: JsonValue) -> Result:
-    items = await collect(server, document)
+async def _report(
+    server: GeppettoServer, document: Document, collecting: Awaitable[list[JsonValue]], previous: JsonValue
+) -> Result:
+    items = await collecting
     if not server.documents.is_current(document):
         raise ResponseError(SERVER_CANCELLED, "The document has changed", {"retriggerRequest": True})
     written = json.dumps(items, separators=(",", ":")).encode("ascii")

@@ -2,19 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable
 from pathlib import Path
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.lint.check import BackendDefinitions, check
+from geppetto.lsp.lint.check import BackendDefinitions, Severities, check
 from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import edits_of, range_of
 from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.project import Lint
-from geppetto.lsp.lint.rules import Severity
 from geppetto.lsp.params import range_json
 from geppetto.lsp.server import WARNING, GeppettoServer
 
@@ -25,14 +24,16 @@ _TAGS = {"code-after-done": 1, "deprecated-call": 2}
 """Of the protocol: unnecessary, which is shown faded, and deprecated, which is shown struck out."""
 
 
-async def findings_in(server: GeppettoServer, document: Document) -> list[Finding]:
-    severities = await severities_of(server, document)
-    return await check(
-        document, BackendDefinitions(server.backend), severities, lambda: names_of(server, document)
+def findings_in(server: GeppettoServer, document: Document) -> Awaitable[list[Finding]]:
+    return check(
+        document,
+        BackendDefinitions(server.backend),
+        lambda: severities_of(server, document),
+        lambda: names_of(server, document),
     )
 
 
-async def severities_of(server: GeppettoServer, document: Document) -> Mapping[str, Severity | None]:
+async def severities_of(server: GeppettoServer, document: Document) -> Severities:
     """By rule: what the editor says, and where it says nothing, what the settings of the script's folder say."""
     path = path_of(document.uri)
     project = Lint() if path is None else await lint_of(server, Path(path).parent)

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.store import Document
@@ -17,7 +17,7 @@ from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.resolution import Resolution
 from geppetto.lsp.lint.rules import UNKNOWN_MODEL, Severity
 from geppetto.lsp.lint.suppression import is_suppressed
-from geppetto.lsp.lint.tree import Tree, tree_of
+from geppetto.lsp.lint.tree import Part, Tree, tree_of
 from geppetto.lsp.params import position_json
 from geppetto.lsp.typescript.backend import Backend, Unavailable
 
@@ -65,10 +65,14 @@ async def _nothing_known() -> KnownNames:
     return KnownNames()
 
 
+Severities: TypeAlias = "Mapping[str, Severity | None]"
+"""What the settings say, by code; None is off. Rules that are not in it keep their own."""
+
+
 def check(
     document: Document,
     definitions: Definitions,
-    severities: Mapping[str, Severity | None],
+    severities: Callable[[], Awaitable[Severities]],
     known_names: Callable[[], Awaitable[KnownNames]] = _nothing_known,
 ) -> Awaitable[list[Finding]]:
     """The findings in a document, in order, without those that a comment or the settings switch off.
@@ -76,7 +80,6 @@ def check(
     A thread begins to look before this returns. Await the result, also if it is not wanted any more.
 
     Args:
-        severities: by code, where the settings say something; None is off.
         known_names: asked only if the script names a model.
     """
     looking = asyncio.get_running_loop().run_in_executor(_thread(), _look, document)
@@ -109,21 +112,32 @@ def _look(document: Document) -> _Look | None:
     tree = tree_of(document)
     if tree is None:
         return None
-    suspects = [*file_names.check(document), *_suspects(tree, _folder_of(document))]
+    folder = _folder_of(document)
+    suspects = [*file_names.check(document), *endings.check_top_level(tree)]
+    names_models = False
+    for statement in tree.unsettled():
+        found = _suspects(statement, folder)
+        suspects += found
+        looks_further = any(True for _ in images.image_places(statement))
+        if any(True for _ in models.model_places(statement)):
+            looks_further = names_models = True
+        if statement.is_by_itself and not found and not looks_further:
+            tree.settle(statement)
     resolution = Resolution(tree)
     for finding in suspects:
         if finding.probe is not None:
             resolution.is_surely_api(finding.probe)  # so that it is known
-    return _Look(tree, suspects, resolution, any(True for _ in models.model_places(tree)))
+    return _Look(tree, suspects, resolution, names_models)
 
 
 async def _judge(
     looking: Awaitable[_Look | None],
     document: Document,
     definitions: Definitions,
-    severities: Mapping[str, Severity | None],
+    severities_now: Callable[[], Awaitable[Severities]],
     known_names: Callable[[], Awaitable[KnownNames]],
 ) -> list[Finding]:
+    severities = await severities_now()
     look = await looking
     if look is None:
         return []
@@ -147,13 +161,13 @@ async def _judge(
     )
 
 
-def _suspects(tree: Tree, folder: Path | None) -> list[Finding]:
+def _suspects(part: Part, folder: Path | None) -> list[Finding]:
     return [
-        *images.check(tree, folder),
-        *names.check(tree),
-        *streams.check(tree),
-        *stream_errors.check(tree),
-        *endings.check(tree),
+        *images.check(part, folder),
+        *names.check(part),
+        *streams.check(part),
+        *stream_errors.check(part),
+        *endings.check(part),
     ]
 
 

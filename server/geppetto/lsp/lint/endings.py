@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
 from geppetto.lsp.lint.rules import CANCEL_MISUSE, CODE_AFTER_DONE
-from geppetto.lsp.lint.tree import FUNCTIONS, Call, Tree, can_await, constant, end_of, start_of
+from geppetto.lsp.lint.tree import FUNCTIONS, Call, Part, Tree, can_await, constant, end_of, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,35 +29,43 @@ _LOOK_AHEAD = 20
 """Statements after a cancel."""
 
 
-def check(tree: Tree) -> Iterator[Finding]:
-    cancels, ends = "cancel" in tree.source, "done" in tree.source
-    for block in tree.blocks if cancels or ends else ():
-        statements = block.named_children
-        if ends:
-            yield from _after_done(tree, statements)
-        if cancels:
-            yield from _cancels(tree, statements)
-    for node in tree.members if cancels else ():
+def check_top_level(tree: Tree) -> Iterator[Finding]:
+    """What follows what in the script itself; inside of its statements is not looked."""
+    if tree.has("cancel") or tree.has("done"):
+        yield from _check_block(tree, tree.root)
+
+
+def check(part: Part) -> Iterator[Finding]:
+    cancels = part.has("cancel")
+    for block in part.blocks if cancels or part.has("done") else ():
+        yield from _check_block(part, block)
+    for node in part.members if cancels else ():
         method = node.child_by_field_name("property")
-        if method is not None and tree.text_of(method) == "cancel":
-            yield from _without_its_stream(tree, node, method)
+        if method is not None and part.text_of(method) == "cancel":
+            yield from _without_its_stream(part, node, method)
+
+
+def _check_block(part: Part, block: Node) -> Iterator[Finding]:
+    statements = block.named_children
+    yield from _after_done(part, statements)
+    yield from _cancels(part, statements)
 
 
 # What follows done()
 
 
-def _is_done(tree: Tree, statement: Node) -> Node | None:
+def _is_done(part: Part, statement: Node) -> Node | None:
     """The name `done`, if a statement is a call of it."""
     if statement.type != "expression_statement" or not statement.named_children:
         return None
     function = statement.named_children[0].child_by_field_name("function")
-    if function is None or function.type != "identifier" or tree.text_of(function) != "done":
+    if function is None or function.type != "identifier" or part.text_of(function) != "done":
         return None
     return function
 
 
-def _after_done(tree: Tree, statements: list[Node]) -> Iterator[Finding]:
-    ends = ((number, name) for number, each in enumerate(statements) if (name := _is_done(tree, each)))
+def _after_done(part: Part, statements: list[Node]) -> Iterator[Finding]:
+    ends = ((number, name) for number, each in enumerate(statements) if (name := _is_done(part, each)))
     number, name = next(ends, (0, None))
     if name is None:
         return
@@ -79,7 +87,7 @@ def _after_done(tree: Tree, statements: list[Node]) -> Iterator[Finding]:
 # cancel
 
 
-def _without_its_stream(tree: Tree, node: Node, method: Node) -> Iterator[Finding]:
+def _without_its_stream(part: Part, node: Node, method: Node) -> Iterator[Finding]:
     """`setTimeout(stream.cancel, 100)`: a method that has lost its stream throws when it is called."""
     parent, receiver = node.parent, node.child_by_field_name("object")
     if parent is None or receiver is None:
@@ -92,7 +100,7 @@ def _without_its_stream(tree: Tree, node: Node, method: Node) -> Iterator[Findin
         or (parent.type in ("pair", "variable_declarator") and parent.child_by_field_name("value") == node)
         or (parent.type == "assignment_expression" and parent.child_by_field_name("right") == node)
     ):
-        whole = tree.text_of(node)
+        whole = part.text_of(node)
         message = (
             f"Whoever calls this cancel calls it without its stream, and that throws. Pass () => {whole}()."
         )
@@ -105,29 +113,29 @@ def _without_its_stream(tree: Tree, node: Node, method: Node) -> Iterator[Findin
     yield Finding(CANCEL_MISUSE, start_of(method), end_of(method), message, start_of(method), fixes)
 
 
-def _cancels(tree: Tree, statements: list[Node]) -> Iterator[Finding]:
+def _cancels(part: Part, statements: list[Node]) -> Iterator[Finding]:
     """Statements `stream.cancel();` and `await stream.cancel();` among others of the same block."""
     ended: set[str] = set()
     for number, statement in enumerate(statements):
-        if (call := _cancel(tree, statement)) is not None:
+        if (call := _cancel(part, statement)) is not None:
             before, after = statements[number - 1], statements[number + 1 : number + 1 + _LOOK_AHEAD]
-            yield from _of_a_stream(tree, call, before, after, has_ended=tree.text_of(call.receiver) in ended)
-        elif (name := _waits_for_end(tree, statement)) is not None:
+            yield from _of_a_stream(part, call, before, after, has_ended=part.text_of(call.receiver) in ended)
+        elif (name := _waits_for_end(part, statement)) is not None:
             ended.add(name)
 
 
-def _cancel(tree: Tree, statement: Node) -> Call | None:
+def _cancel(part: Part, statement: Node) -> Call | None:
     if statement.type != "expression_statement" or not statement.named_children:
         return None
-    call = tree.call(_awaited(statement.named_children[0]))
+    call = part.call(_awaited(statement.named_children[0]))
     return call if call is not None and call.name == "cancel" and call.receiver.type == "identifier" else None
 
 
 def _of_a_stream(
-    tree: Tree, call: Call, before: Node, after: list[Node], *, has_ended: bool
+    part: Part, call: Call, before: Node, after: list[Node], *, has_ended: bool
 ) -> Iterator[Finding]:
-    name = tree.text_of(call.receiver)
-    if not _is_stream(tree, constant(tree, name)):
+    name = part.text_of(call.receiver)
+    if not _is_stream(part, constant(part, name)):
         return
     place = start_of(call.method), end_of(call.method)
     parent = call.node.parent
@@ -137,7 +145,7 @@ def _of_a_stream(
         whole = parent.parent if is_awaited and parent is not None else parent
         removal = Replacement(end_of(before), end_of(whole or call.node), "")
         yield Finding(CANCEL_MISUSE, *place, message, start_of(call.method), (Fix("Remove it", (removal,)),))
-    elif not is_awaited and (early := _looks_too_early(tree, after, name)):
+    elif not is_awaited and (early := _looks_too_early(part, after, name)):
         fixes: tuple[Fix, ...] = ()
         if can_await(call.node):
             at = start_of(call.node)
@@ -145,22 +153,22 @@ def _of_a_stream(
         yield Finding(CANCEL_MISUSE, *place, early, start_of(call.method), fixes)
 
 
-def _is_stream(tree: Tree, value: Node | None) -> bool:
+def _is_stream(part: Part, value: Node | None) -> bool:
     """Whether a value is a stream just started, with handlers or without."""
     while value is not None and value.type == "call_expression":
         function = value.child_by_field_name("function")
         method = None if function is None else function.child_by_field_name("property")
         if function is None or method is None:
             return False
-        if tree.text_of(method) in _STARTS:
+        if part.text_of(method) in _STARTS:
             return True
-        if tree.text_of(method) not in ("on", "once", "off"):
+        if part.text_of(method) not in ("on", "once", "off"):
             return False
         value = function.child_by_field_name("object")
     return False
 
 
-def _waits_for_end(tree: Tree, statement: Node) -> str | None:
+def _waits_for_end(part: Part, statement: Node) -> str | None:
     """The stream that has ended for sure when a statement is through."""
     if statement.type == "for_in_statement":
         over = statement.child_by_field_name("right")
@@ -168,20 +176,20 @@ def _waits_for_end(tree: Tree, statement: Node) -> str | None:
             return None
         # Who leaves the loop early may leave a stream that somebody else still reads.
         leaves = any(node.type in ("break_statement", "continue_statement") for node in _own(statement))
-        return None if leaves else tree.text_of(over)
+        return None if leaves else part.text_of(over)
     waiting = statement.named_children[0] if statement.named_children else None
     if waiting is not None and waiting.type == "variable_declarator":
         waiting = waiting.child_by_field_name("value")
     if waiting is None or waiting.type != "await_expression":
         return None
-    call = tree.call(_awaited(waiting))
-    return tree.text_of(call.receiver) if call is not None and call.name in _ENDS else None
+    call = part.call(_awaited(waiting))
+    return part.text_of(call.receiver) if call is not None and call.name in _ENDS else None
 
 
-def _looks_too_early(tree: Tree, after: list[Node], name: str) -> str | None:
+def _looks_too_early(part: Part, after: list[Node], name: str) -> str | None:
     """What the statements after a cancel that nobody waited for get wrong, as far as they do not wait either."""
     for statement in after:
-        if _is_done(tree, statement) is not None:
+        if _is_done(part, statement) is not None:
             return (
                 f"The run ends before {name} is cancelled: handlers of its interrupt are never called. "
                 "Put await before it."
@@ -189,7 +197,7 @@ def _looks_too_early(tree: Tree, after: list[Node], name: str) -> str | None:
         for node in _own(statement):
             if node.type == "await_expression" or _is_await_loop(node):
                 return None
-            if node.type == "member_expression" and tree.text_of(node) == f"{name}.state":
+            if node.type == "member_expression" and part.text_of(node) == f"{name}.state":
                 return f"{name}.state is read below before the cancel is through. Put await before it."
     return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.rules import IMAGE_MISSING, IMAGE_TOO_LARGE, IMAGE_UNSUPPORTED, Rule
-from geppetto.lsp.lint.tree import Tree, end_of, start_of
+from geppetto.lsp.lint.tree import Part, end_of, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,19 +29,19 @@ class ImagePlace:
     probe: int
 
 
-def image_places(tree: Tree) -> Iterator[ImagePlace]:
-    for call in tree.calls_of(*METHODS):
+def image_places(part: Part) -> Iterator[ImagePlace]:
+    for call in part.calls_of(*METHODS):
         if len(call.arguments) > _ARGUMENT:
             node = call.arguments[_ARGUMENT]
-            if (value := tree.string(node)) is not None:
+            if (value := part.string(node)) is not None:
                 yield ImagePlace(node, value, start_of(call.method))
 
 
-def check(tree: Tree, folder: Path | None) -> Iterator[Finding]:
+def check(part: Part, folder: Path | None) -> Iterator[Finding]:
     """Only with a folder: an unsaved script has none that its paths could start from."""
     from geppetto.conversation.images import ImageError, load_image
 
-    for place in image_places(tree):
+    for place in image_places(part):
         if folder is None or not place.value:
             continue
         try:

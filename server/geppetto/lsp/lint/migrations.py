@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Fix, Replacement
-from geppetto.lsp.lint.tree import Call, Tree, can_await, end_of, members, start_of
+from geppetto.lsp.lint.tree import Call, Part, can_await, end_of, members, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -18,7 +18,7 @@ _OF_EVENT = {"message": "error", "code": "code", "stepID": "step.stepId"}
 """Members of the error that onError got, and where the event has them."""
 
 
-def migrations(tree: Tree, call: Call) -> Iterator[Fix]:
+def migrations(tree: Part, call: Call) -> Iterator[Fix]:
     """Only where the new call does the same."""
     if call.node.has_error:
         return
@@ -28,7 +28,7 @@ def migrations(tree: Tree, call: Call) -> Iterator[Fix]:
         yield from _from_result(tree, call)
 
 
-def _from_result(tree: Tree, call: Call) -> Iterator[Fix]:
+def _from_result(tree: Part, call: Call) -> Iterator[Fix]:
     """The result left alone, or `[text] = …` of a step that makes text."""
     whole, parent = call.node, call.node.parent
     if call.name == "startAsync":
@@ -61,7 +61,7 @@ def _renamed(call: Call) -> Replacement:
 # startWithCallbacks
 
 
-def _from_callbacks(tree: Tree, call: Call) -> Iterator[Fix]:
+def _from_callbacks(tree: Part, call: Call) -> Iterator[Fix]:
     """Callbacks become handlers in the options; the function that cancels becomes the stream's own."""
     if len(call.arguments) < 2 or (statement := _statement(call)) is None:
         return
@@ -101,7 +101,7 @@ def _statement(call: Call) -> Node | None:
     return at if at is not None and at.type == "expression_statement" else None
 
 
-def _uses_of_cancel(tree: Tree, call: Call) -> list[Replacement] | None:
+def _uses_of_cancel(tree: Part, call: Call) -> list[Replacement] | None:
     """What becomes of `const cancel = …` and its uses; None if that cannot be told."""
     declarator = call.node.parent
     if declarator is None or declarator.type != "variable_declarator":
@@ -128,7 +128,7 @@ def _uses_of_cancel(tree: Tree, call: Call) -> list[Replacement] | None:
     return replacements
 
 
-def _options(tree: Tree, given: list[Node], handlers: list[str]) -> str | None:
+def _options(tree: Part, given: list[Node], handlers: list[str]) -> str | None:
     """The options with the handlers, empty for none; None if their text cannot be put together."""
     if not given:
         return f"{{ {', '.join(handlers)} }}" if handlers else ""
@@ -142,7 +142,7 @@ def _options(tree: Tree, given: list[Node], handlers: list[str]) -> str | None:
     return f"{{ {', '.join(parts)} }}"
 
 
-def _function(tree: Tree, member: Node) -> tuple[Node, Node | None] | None:
+def _function(tree: Part, member: Node) -> tuple[Node, Node | None] | None:
     """A function written out, and its one parameter if it is a mere name; None if it is anything else."""
     function = member if member.type == "method_definition" else member.child_by_field_name("value")
     if function is None or function.type not in (
@@ -165,14 +165,14 @@ def _function(tree: Tree, member: Node) -> tuple[Node, Node | None] | None:
     return function, (named[0] if named else None)
 
 
-def _name(tree: Tree, member: Node) -> str | None:
+def _name(tree: Part, member: Node) -> str | None:
     """A callback that is a mere name, as in `onResult: show`, or in `onResult`."""
     value = member if member.type == "shorthand_property_identifier" else member.child_by_field_name("value")
     simple = value is not None and value.type in ("identifier", "shorthand_property_identifier")
     return tree.text_of(value) if simple and value is not None else None
 
 
-def _rewritten(tree: Tree, member: Node, name: str, changes: list[Replacement]) -> str:
+def _rewritten(tree: Part, member: Node, name: str, changes: list[Replacement]) -> str:
     """A member under another name, with changes inside."""
     key = member.child_by_field_name("key") or member.child_by_field_name("name")
     assert key is not None
@@ -185,7 +185,7 @@ def _rewritten(tree: Tree, member: Node, name: str, changes: list[Replacement]) 
     return text + tree.text(at, end_of(member))
 
 
-def _on_result(tree: Tree, member: Node) -> str | None:
+def _on_result(tree: Part, member: Node) -> str | None:
     if (name := _name(tree, member)) is not None:
         return f"onFinal: (event) => {name}(event.result)"
     if (found := _function(tree, member)) is None:
@@ -203,7 +203,7 @@ def _on_result(tree: Tree, member: Node) -> str | None:
     return _rewritten(tree, member, "onFinal", changes)
 
 
-def _on_error(tree: Tree, member: Node) -> str | None:
+def _on_error(tree: Part, member: Node) -> str | None:
     """Only where the error's members are used that the event has too; the event is no Error."""
     if (found := _function(tree, member)) is None:
         return None
@@ -223,14 +223,14 @@ def _on_error(tree: Tree, member: Node) -> str | None:
     return _rewritten(tree, member, "onError", changes)
 
 
-def _on_cancel(tree: Tree, member: Node) -> str | None:
+def _on_cancel(tree: Part, member: Node) -> str | None:
     if (name := _name(tree, member)) is not None:
         return f"onInterrupt: () => {name}()"
     found = _function(tree, member)
     return None if found is None or found[1] is not None else _rewritten(tree, member, "onInterrupt", [])
 
 
-def _on_done(tree: Tree, member: Node, statement: Node) -> list[Replacement] | None:
+def _on_done(tree: Part, member: Node, statement: Node) -> list[Replacement] | None:
     """It is called at any end, so it gets a name, before the statement."""
     if tree.places_of("onDone") and member.type != "shorthand_property_identifier":
         return None
@@ -255,7 +255,7 @@ def _on_done(tree: Tree, member: Node, statement: Node) -> list[Replacement] | N
     return [Replacement(at, at, f"const onDone = {function};\n{_indent(tree, statement)}")]
 
 
-def _indent(tree: Tree, statement: Node) -> str:
+def _indent(tree: Part, statement: Node) -> str:
     before = tree.text(0, start_of(statement)).rpartition("\n")[2]
     return before if not before.strip() else ""
 

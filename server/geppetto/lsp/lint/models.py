@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
 from geppetto.lsp.lint.rules import UNKNOWN_MODEL
-from geppetto.lsp.lint.tree import Tree, constant, end_of, members, start_of
+from geppetto.lsp.lint.tree import Part, constant, end_of, members, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -85,15 +85,15 @@ class ModelPlace:
     probe: int
 
 
-def model_places(tree: Tree) -> Iterator[ModelPlace]:
+def model_places(part: Part) -> Iterator[ModelPlace]:
     """The models in the options of calls, where the script leaves no doubt about their provider."""
-    for options in tree.options if "model" in tree.source else ():
+    for options in part.options if part.has("model") else ():
         if options.parent is not None:
-            yield from _place(tree, options, options.parent.parent)
+            yield from _place(part, options, options.parent.parent)
 
 
-def check(tree: Tree, known: KnownNames) -> Iterator[Finding]:
-    for place in model_places(tree):
+def check(part: Part, known: KnownNames) -> Iterator[Finding]:
+    for place in model_places(part):
         offered = known.offered(place)
         if offered is None or _is_among(place.name, offered):
             continue
@@ -106,16 +106,16 @@ def check(tree: Tree, known: KnownNames) -> Iterator[Finding]:
         yield Finding(UNKNOWN_MODEL, start_of(place.node), end_of(place.node), message, place.probe, fixes)
 
 
-def _place(tree: Tree, options: Node, call: Node | None) -> Iterator[ModelPlace]:
-    given = members(tree, options)
+def _place(part: Part, options: Node, call: Node | None) -> Iterator[ModelPlace]:
+    given = members(part, options)
     if call is None or given is None or "model" not in given or "script" in given:
         return
     node = given["model"].child_by_field_name("value")
-    name = None if node is None else tree.string(node)
-    said = {key: _said(tree, given[key]) for key in ("provider", "profile") if key in given}
+    name = None if node is None else part.string(node)
+    said = {key: _said(part, given[key]) for key in ("provider", "profile") if key in given}
     if node is None or not name or None in said.values():
         return
-    asked = called(tree, call)
+    asked = called(part, call)
     if asked is None:
         return
     probe, is_plain = asked
@@ -124,36 +124,36 @@ def _place(tree: Tree, options: Node, call: Node | None) -> Iterator[ModelPlace]
         yield ModelPlace(node, name, provider, said.get("profile"), start_of(probe))
 
 
-def called(tree: Tree, call: Node) -> tuple[Node, bool] | None:
+def called(part: Part, call: Node) -> tuple[Node, bool] | None:
     """The name to ask about, and whether the settings alone decide about the provider."""
     if call.type == "new_expression":
         constructor = call.child_by_field_name("constructor")
-        if constructor is not None and tree.text_of(constructor) == FACTORY:
+        if constructor is not None and part.text_of(constructor) == FACTORY:
             return constructor, True
         return None
     function = call.child_by_field_name("function")
     if call.type != "call_expression" or function is None or function.type != "member_expression":
         return None
     receiver, method = function.child_by_field_name("object"), function.child_by_field_name("property")
-    if receiver is None or method is None or tree.text_of(method) not in TAKE_OPTIONS:
+    if receiver is None or method is None or part.text_of(method) not in TAKE_OPTIONS:
         return None
-    if receiver.type == "identifier" and tree.text_of(receiver) != "chatStep":
-        receiver = constant(tree, tree.text_of(receiver)) or receiver
+    if receiver.type == "identifier" and part.text_of(receiver) != "chatStep":
+        receiver = constant(part, part.text_of(receiver)) or receiver
     if receiver.type == "identifier":
-        return method, tree.text_of(receiver) == "chatStep" and constant(tree, "chatStep") is None
-    return method, _is_bare_factory(tree, receiver)
+        return method, part.text_of(receiver) == "chatStep" and constant(part, "chatStep") is None
+    return method, _is_bare_factory(part, receiver)
 
 
-def _is_bare_factory(tree: Tree, node: Node) -> bool:
+def _is_bare_factory(part: Part, node: Node) -> bool:
     constructor, arguments = node.child_by_field_name("constructor"), node.child_by_field_name("arguments")
-    if node.type != "new_expression" or constructor is None or tree.text_of(constructor) != FACTORY:
+    if node.type != "new_expression" or constructor is None or part.text_of(constructor) != FACTORY:
         return False
     return arguments is None or not arguments.named_children
 
 
-def _said(tree: Tree, member: Node) -> str | None:
+def _said(part: Part, member: Node) -> str | None:
     value = member.child_by_field_name("value")
-    return None if value is None else tree.string(value)
+    return None if value is None else part.string(value)
 
 
 def _is_among(model: str, offered: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
 from geppetto.lsp.lint.rules import UNKNOWN_EVENT, UNKNOWN_ROLE, Rule
-from geppetto.lsp.lint.tree import Tree, end_of, start_of
+from geppetto.lsp.lint.tree import Part, end_of, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -28,18 +28,18 @@ _OTHER_WORDS = {
 """What other systems call them."""
 
 
-def check(tree: Tree) -> Iterator[Finding]:
-    for call in tree.calls_of(*_WITH_ROLE):
-        yield from _check(tree, UNKNOWN_ROLE, "role", ROLES, call.arguments[:1], call.method)
-    for call in tree.calls_of(*_WITH_EVENT):
-        yield from _check(tree, UNKNOWN_EVENT, "event", EVENTS, call.arguments[:1], call.method)
+def check(part: Part) -> Iterator[Finding]:
+    for call in part.calls_of(*_WITH_ROLE):
+        yield from _check(part, UNKNOWN_ROLE, "role", ROLES, call.arguments[:1], call.method)
+    for call in part.calls_of(*_WITH_EVENT):
+        yield from _check(part, UNKNOWN_EVENT, "event", EVENTS, call.arguments[:1], call.method)
 
 
 def _check(
-    tree: Tree, rule: Rule, what: str, known: Sequence[str], arguments: list[Node], method: Node
+    part: Part, rule: Rule, what: str, known: Sequence[str], arguments: list[Node], method: Node
 ) -> Iterator[Finding]:
     for node in arguments:
-        name = tree.string(node)
+        name = part.string(node)
         if name is None or name in known:
             continue
         meant = _meant(name, known)

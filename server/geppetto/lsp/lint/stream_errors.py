@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
 from geppetto.lsp.lint.rules import ERROR_NOT_OBSERVED
-from geppetto.lsp.lint.tree import Call, Tree, end_of, start_of
+from geppetto.lsp.lint.tree import Call, Part, end_of, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -17,26 +17,27 @@ _NEITHER = ("off", "cancel")
 _HANDLER = '.on("error", (event) => console.error(event.error))'
 
 
-def check(tree: Tree) -> Iterator[Finding]:
-    calls = {call.node.id: call for call in tree.calls}
-    for call in tree.calls_of("startStream", "startStreamAsync"):
-        chain = list(_chain(calls, call))
+def check(part: Part) -> Iterator[Finding]:
+    for call in part.calls_of("startStream", "startStreamAsync"):
+        chain = list(_chain(part, call))
         last = chain[-1].node if chain else call.node
         parent = last.parent
-        if parent is None or (heard := _heard_by_options(tree, call)) is None:
+        if parent is None or (heard := _heard_by_options(part, call)) is None:
             continue
         links = chain
         if parent.type == "variable_declarator":
             name = parent.child_by_field_name("name")
             used = (
-                None if name is None or name.type != "identifier" else _uses(tree, calls, tree.text_of(name))
+                None
+                if name is None or name.type != "identifier"
+                else _uses(part.scope_of(parent), part.text_of(name))
             )
             if used is None:
                 continue
             links = chain + used
         elif parent.type != "expression_statement":
             continue
-        events = [_event(tree, link) for link in links if link.name in _LISTEN]
+        events = [_event(part, link) for link in links if link.name in _LISTEN]
         if any(link.name not in (*_LISTEN, *_NEITHER) for link in links) or None in events:
             continue
         heard += [event for event in events if event]
@@ -51,7 +52,7 @@ def check(tree: Tree) -> Iterator[Finding]:
             )
 
 
-def _heard_by_options(tree: Tree, call: Call) -> list[str] | None:
+def _heard_by_options(part: Part, call: Call) -> list[str] | None:
     """The events that handlers in the options hear, as in `onFinal`; None if that cannot be told."""
     if len(call.arguments) < 2:
         return []
@@ -63,38 +64,38 @@ def _heard_by_options(tree: Tree, call: Call) -> list[str] | None:
         key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
         if member.type == "spread_element" or key.type == "computed_property_name":
             return None
-        name = tree.text_of(key).strip("\"'")
+        name = part.text_of(key).strip("\"'")
         if name.startswith("on"):
             heard.append(name[2:].lower())
     return heard
 
 
-def _chain(calls: dict[int, Call], call: Call) -> Iterator[Call]:
+def _chain(part: Part, call: Call) -> Iterator[Call]:
     """The calls that hang on a call: `.on(…).on(…)`."""
     node = call.node
-    while (following := _called_on(calls, node)) is not None:
+    while (following := _called_on(part, node)) is not None:
         yield following
         node = following.node
 
 
-def _called_on(calls: dict[int, Call], receiver: Node) -> Call | None:
+def _called_on(part: Part, receiver: Node) -> Call | None:
     member = receiver.parent
     if member is None or member.type != "member_expression" or member.parent is None:
         return None
-    call = calls.get(member.parent.id)
+    call = part.call(member.parent)
     return call if call is not None and call.receiver == receiver else None
 
 
-def _uses(tree: Tree, calls: dict[int, Call], name: str) -> list[Call] | None:
+def _uses(part: Part, name: str) -> list[Call] | None:
     """The calls of methods of a variable; None if it is used in any other way."""
     uses: list[Call] = []
-    for place in tree.places_of(name)[1:]:
-        call = _called_on(calls, place)
+    for place in part.places_of(name)[1:]:
+        call = _called_on(part, place)
         if call is None:
             return None
-        uses += [call, *_chain(calls, call)]
+        uses += [call, *_chain(part, call)]
     return uses
 
 
-def _event(tree: Tree, call: Call) -> str | None:
-    return tree.string(call.arguments[0]) if call.arguments else None
+def _event(part: Part, call: Call) -> str | None:
+    return part.string(call.arguments[0]) if call.arguments else None

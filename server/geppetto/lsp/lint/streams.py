@@ -12,7 +12,7 @@ from geppetto.lsp.lint.rules import (
     FLOATING_PROMISE,
     STREAM_NOT_CONSUMED,
 )
-from geppetto.lsp.lint.tree import Call, Tree, can_await, end_of, is_in_loop, start_of
+from geppetto.lsp.lint.tree import Call, Part, can_await, end_of, is_in_loop, start_of
 
 _STARTS = ("startStream", "startStreamAsync")
 _DEPRECATED = ("startAsync", "startBlocking", "startWithCallbacks")
@@ -20,26 +20,26 @@ _PROMISES = ("finalText", "done", "addAnswer", "generateEmbeddingAsync", "startA
 _TYPESCRIPT_DEPRECATED = frozenset({6385, 6386, 6387})
 
 
-def check(tree: Tree) -> Iterator[Finding]:
-    for call in tree.calls_of(*_STARTS):
-        yield from _not_consumed(tree, call)
-    for call in tree.calls_of(*_DEPRECATED):
-        yield from _deprecated(tree, call)
-    for call in tree.calls_of(*_PROMISES):
+def check(part: Part) -> Iterator[Finding]:
+    for call in part.calls_of(*_STARTS):
+        yield from _not_consumed(part, call)
+    for call in part.calls_of(*_DEPRECATED):
+        yield from _deprecated(part, call)
+    for call in part.calls_of(*_PROMISES):
         yield from _floating(call)
-    for call in tree.calls_of("generateEmbeddingAsync"):
+    for call in part.calls_of("generateEmbeddingAsync"):
         yield from _in_loop(call)
 
 
-def _not_consumed(tree: Tree, call: Call) -> Iterator[Finding]:
+def _not_consumed(part: Part, call: Call) -> Iterator[Finding]:
     parent = call.node.parent
-    if parent is None or _has_handlers(tree, call):
+    if parent is None or _has_handlers(part, call):
         return
     if parent.type == "variable_declarator":
         name = parent.child_by_field_name("name")
-        if name is None or name.type != "identifier" or tree.is_used(tree.text_of(name)):
+        if name is None or name.type != "identifier" or part.scope_of(parent).is_used(part.text_of(name)):
             return
-        how = f"{tree.text_of(name)} is never used"
+        how = f"{part.text_of(name)} is never used"
         fixes: tuple[Fix, ...] = ()
     elif parent.type == "expression_statement":
         how = "it is started and forgotten"
@@ -52,7 +52,7 @@ def _not_consumed(tree: Tree, call: Call) -> Iterator[Finding]:
     )
 
 
-def _has_handlers(tree: Tree, call: Call) -> bool:
+def _has_handlers(part: Part, call: Call) -> bool:
     """Whether handlers may be in the options. What is not written out may hold some."""
     if len(call.arguments) < 2:
         return False
@@ -61,7 +61,7 @@ def _has_handlers(tree: Tree, call: Call) -> bool:
         return True
     for member in options.named_children:
         key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
-        if member.type == "spread_element" or tree.text_of(key).startswith("on"):
+        if member.type == "spread_element" or part.text_of(key).startswith("on"):
             return True
     return False
 
@@ -103,7 +103,7 @@ def _in_loop(call: Call) -> Iterator[Finding]:
     )
 
 
-def _deprecated(tree: Tree, call: Call) -> Iterator[Finding]:
+def _deprecated(part: Part, call: Call) -> Iterator[Finding]:
     message = f"{call.name} is deprecated: it shows nothing until the end. Use startStream, or runWithEvents."
     yield Finding(
         DEPRECATED_CALL,
@@ -111,6 +111,6 @@ def _deprecated(tree: Tree, call: Call) -> Iterator[Finding]:
         end_of(call.method),
         message,
         start_of(call.method),
-        tuple(migrations(tree, call)),
+        tuple(migrations(part.whole, call)),
         _TYPESCRIPT_DEPRECATED,
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
     from geppetto.lsp.documents.store import Document
+    from geppetto.runtime.syntax import Grammar, Parsed
 
 FUNCTIONS = frozenset(
     {
@@ -54,28 +57,28 @@ _CALLS = """
 _NAMES = ("identifier", "shorthand_property_identifier")
 
 
-class Tree:
-    """The syntax of one version of a script. What only some rules look at is searched when one does."""
+class Part:
+    """A part of a script as rules read it. What only some rules look at is searched when one does."""
 
-    def __init__(self, text: str, *, is_typescript: bool, before: Tree | None = None) -> None:
-        from geppetto.runtime.syntax import parsed
-
-        self.source = text
-        self._parsed = parsed(
-            text, "typescript" if is_typescript else "javascript", before._parsed if before else None
-        )
+    def __init__(self, parsed: Parsed, root: Node) -> None:
+        self.root = root
+        self._parsed = parsed
         self._mentions: dict[str, list[Node]] = {}
         self._places: dict[str, list[Node]] = {}
 
     @property
-    def root(self) -> Node:
-        return self._parsed.root
+    def whole(self) -> Part:
+        """All of the script, for those who want to know what is outside of this part."""
+        return self
 
-    def root_of(self, text: str) -> Node:
-        """The syntax of a text that differs from this one in one place."""
-        from geppetto.runtime.syntax import parsed
+    def scope_of(self, declarator: Node) -> Part:
+        """Where a variable of this part can be named: in the part alone, or anywhere."""
+        return self
 
-        return parsed(text, self._parsed.grammar, self._parsed).root
+    @cached_property
+    def source(self) -> str:
+        """The text of the part."""
+        return self.text_of(self.root)
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -97,8 +100,8 @@ class Tree:
 
     @cached_property
     def blocks(self) -> list[Node]:
-        """Nodes that hold statements."""
-        return self._all("[(program) (statement_block) (switch_case) (switch_default)] @block")
+        """Nodes that hold statements, below the top level."""
+        return self._all("[(statement_block) (switch_case) (switch_default)] @block")
 
     @cached_property
     def members(self) -> list[Node]:
@@ -114,6 +117,10 @@ class Tree:
         from geppetto.runtime.syntax import captures
 
         return captures(self.root, self._parsed.grammar, query)
+
+    def has(self, word: str) -> bool:
+        """Whether a word is anywhere in the text, be it in others or in comments."""
+        return word in self.source
 
     def text_of(self, node: Node) -> str:
         return self.text(node.start_byte // 2, node.end_byte // 2)
@@ -150,20 +157,29 @@ class Tree:
         return mentions
 
     def _search(self, name: str) -> Iterator[Node]:
-        source, has_pairs = self.source, len(self._parsed.data) > 2 * len(self.source)
-        root = self.root
-        units = seen = 0
-        start = source.find(name) if name else -1
-        while start >= 0:
-            end = start + len(name)
-            if not (_continues_name(source[start - 1 : start]) or _continues_name(source[end : end + 1])):
-                between = source[seen:start]
-                units += _units(between) if has_pairs else len(between)
-                seen = start
-                node = root.descendant_for_byte_range(2 * units, 2 * units + 2)
-                if node is not None:
-                    yield node
-            start = source.find(name, end)
+        source, place = self.source, self.root.start_byte
+        has_pairs = self.root.end_byte - place > 2 * len(source)
+        seen = 0
+        for word in _ending_word(name).finditer(source) if name else ():
+            start = word.start()
+            if _IN_NAME.match(source, start - 1, start):
+                continue
+            place += 2 * (_units(source[seen:start]) if has_pairs else start - seen)
+            seen = start
+            node = self._around(place).descendant_for_byte_range(place, place + 2)
+            if node is not None:
+                yield node
+
+    def _around(self, place: int) -> Node:
+        """A node with a place in it, from which it is not far to the name that stands there."""
+        return self.root
+
+    def _find(self, word: bytes, start: int) -> int:
+        """Where a text begins, from a place on; -1 if it is not in this part."""
+        found = self._parsed.data.find(word, start, self.root.end_byte)
+        while found % 2 and found >= 0:  # the second half of a unit, and the first of another
+            found = self._parsed.data.find(word, found + 1, self.root.end_byte)
+        return found
 
     def call(self, node: Node) -> Call | None:
         """The call of a method that a node is, if it is one."""
@@ -179,8 +195,89 @@ class Tree:
         return Call(node, receiver, method, self.text_of(method), arguments)
 
 
-def _continues_name(character: str) -> bool:
-    return character.isalnum() or (character != "" and character in "_$\u200c\u200d")
+class Tree(Part):
+    """The syntax of one version of a script."""
+
+    def __init__(self, text: str, *, is_typescript: bool, before: Tree | None = None) -> None:
+        from geppetto.runtime.syntax import parsed
+
+        grammar: Grammar = "typescript" if is_typescript else "javascript"
+        now = parsed(text, grammar, before._parsed if before else None)
+        super().__init__(now, now.root)
+        self._settled: set[bytes] = set()
+        self._settled_before = set[bytes]()
+        if before and before._parsed.grammar == grammar:
+            self._settled_before = before._settled or before._settled_before  # if nobody has looked at it
+
+    @cached_property
+    def _statements(self) -> list[Node]:
+        return self.root.named_children
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [node.start_byte for node in self._statements]
+
+    def _around(self, place: int) -> Node:
+        number = bisect_right(self._starts, place) - 1
+        node = self._statements[number] if number >= 0 else self.root
+        return node if place < node.end_byte else self.root
+
+    def root_of(self, text: str) -> Node:
+        """The syntax of a text that differs from this one in one place."""
+        from geppetto.runtime.syntax import parsed
+
+        return parsed(text, self._parsed.grammar, self._parsed).root
+
+    def unsettled(self) -> Iterator[Statement]:
+        """The statements of the top level that are not known to be right, as they stood in the version before."""
+        for node in self._statements:
+            text = self._parsed.data[node.start_byte : node.end_byte]
+            if text in self._settled_before:
+                self._settled.add(text)
+            elif text not in self._settled:
+                yield Statement(self, self._parsed, node)
+
+    def settle(self, statement: Statement) -> None:
+        """Wherever this statement stands in this version or the next, nothing is wrong with it."""
+        if not statement.root.has_error:
+            self._settled.add(self._parsed.data[statement.root.start_byte : statement.root.end_byte])
+
+
+class Statement(Part):
+    """A statement of the top level.
+
+    Attributes:
+        is_by_itself: whether nothing but its own text has been looked at.
+    """
+
+    def __init__(self, tree: Tree, parsed: Parsed, root: Node) -> None:
+        super().__init__(parsed, root)
+        self._tree = tree
+        self.is_by_itself = True
+
+    @property
+    def whole(self) -> Part:
+        self.is_by_itself = False
+        return self._tree
+
+    def scope_of(self, declarator: Node) -> Part:
+        declaration = declarator.parent
+        is_var = declaration is None or declaration.type == "variable_declaration"
+        at = declaration
+        while at is not None:
+            if at.type in FUNCTIONS or (at.type == "statement_block" and not is_var):
+                return self
+            at = None if at == self.root else at.parent
+        return self.whole
+
+
+_IN_NAME = re.compile(r"[\w$\u200c\u200d]")
+
+
+@lru_cache(maxsize=256)
+def _ending_word(name: str) -> re.Pattern[str]:
+    """Finds a name where no other goes on; what is before it is left open, since a search for a plain text is fast."""
+    return re.compile(rf"{re.escape(name)}(?!{_IN_NAME.pattern})")
 
 
 def _units(text: str) -> int:
@@ -212,7 +309,7 @@ def forget_tree(uri: str) -> None:
     _trees.pop(uri, None)
 
 
-def members(tree: Tree, literal: Node) -> dict[str, Node] | None:
+def members(part: Part, literal: Node) -> dict[str, Node] | None:
     """The members of an object literal by name; None if not all of their names are written out."""
     found: dict[str, Node] = {}
     for member in literal.named_children:
@@ -221,24 +318,28 @@ def members(tree: Tree, literal: Node) -> dict[str, Node] | None:
         key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
         if member.type == "spread_element" or key.type == "computed_property_name":
             return None
-        found[tree.text_of(key).strip("\"'")] = member
+        found[part.text_of(key).strip("\"'")] = member
     return found
 
 
-def constant(tree: Tree, name: str) -> Node | None:
-    """The value of the only thing of that name, if it is declared by `const`."""
-    declarations = [
-        place.parent
-        for place in tree.places_of(name)
-        if place.parent is not None and place.parent.child_by_field_name("name") == place
-    ]
+def constant(part: Part, name: str) -> Node | None:
+    """The value of the only thing of that name, if it is declared by `const`: in the part, or else anywhere."""
+    declarations = _declarations(part, name) or _declarations(part.whole, name)
     if len(declarations) != 1 or declarations[0].type != "variable_declarator":
         return None
     statement = declarations[0].parent
     kind = None if statement is None else statement.child_by_field_name("kind")
-    if kind is None or tree.text_of(kind) != "const":
+    if kind is None or part.text_of(kind) != "const":
         return None
     return declarations[0].child_by_field_name("value")
+
+
+def _declarations(part: Part, name: str) -> list[Node]:
+    return [
+        place.parent
+        for place in part.places_of(name)
+        if place.parent is not None and place.parent.child_by_field_name("name") == place
+    ]
 
 
 def start_of(node: Node) -> int:
