@@ -15,8 +15,8 @@ from benchmarks.questions.sse import time_of_answer
 TITLE = "Does a stream of ten times the length cost ten times as much?"
 
 LENGTHS = (1_000, 10_000, 100_000)
-PRINTED = (100_000, 400_000)
-"""Of `--events jsonl`, where the start of a program is in the way of seeing less."""
+PRINTED = (400_000, 1_600_000)
+"""Of `--events jsonl`: the start of a program is taken off, and differs by a tenth of a second from one to the next."""
 LINEAR = "<= 1.05"
 
 _READ = """
@@ -54,6 +54,7 @@ def measure(bench: Bench) -> list[Row]:
             finished[length].append(_printed(Path(folder), length))
             return finished[length][-1].cpu_seconds
 
+        _printed(Path(folder), 1)  # compiles the modules
         bench.take_turns(
             {f"{length}": lambda length=length: printed(length) for length in finished}, rounds=3, warm_up=0
         )
