@@ -18,7 +18,7 @@ FAST = "fast"
 PACED = "paced"
 """Answers a delta at a time, after a pause of `PAUSE` seconds; each is the time when it was sent."""
 
-_SENT = re.compile(r"t(\d+) ")
+_SENT = re.compile(r"t(\d+)\b")
 
 
 class Delays:
