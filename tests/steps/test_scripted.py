@@ -328,7 +328,7 @@ def test_json_files(tmp_path):
     path.write_text('{"responses": [{"text": "\\ud83d\\ude00\\u00e9"}]}')
     assert Script.load(path).responses[0].rounds[0][0].text == "😀é"
 
-    message, line = broken(tmp_path, '{"responses": [\n "a",\n]}', "s.json")
+    message, line = broken(tmp_path, '{"responses": [\n "a",\n  b]}', "s.json")
     assert (message, line) == ("s.json:3: this is not JSON: Expecting value", 3)
     message, line = broken(tmp_path, '{"responses": [\n  "a",\n  {"turn": "x",\n   "text": "b"}]}', "s.json")
     assert (message, line) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 _MODULES = (
@@ -29,16 +30,18 @@ _MODULES = (
     "geppetto.steps.run",
     "geppetto.steps.tool_calls",
     "importlib.readers",
-    "platformdirs.unix",
+    "importlib.resources._adapters",
     "py_mini_racer",
-    "resource",
     "tree_sitter_javascript",
     "yaml",
 )
 """Together with what they import: all that runs on most ways through the code (a test looks after it)."""
 
 
+_MODULES_OF_UNIX = ("platformdirs.unix", "resource")
+
+
 def import_modules() -> None:
     """Imports it: half a second of processor time."""
-    for name in _MODULES:
+    for name in _MODULES if sys.platform == "win32" else (*_MODULES, *_MODULES_OF_UNIX):
         import_module(name)
