@@ -117,10 +117,11 @@ class Store:
             turn.error,
             turn.meta.model_dump_json(exclude_defaults=True),
             turn.created,
+            conversation,
         )
         sql = """
             INSERT OR REPLACE INTO turns (id, conversation, parent, role, status, parts, error, meta, created)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE EXISTS (SELECT 1 FROM conversations WHERE id = ?2)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM conversations WHERE id = ?)
         """
         await self._do(lambda db: db.execute(sql, values))
 
