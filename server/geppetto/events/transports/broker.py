@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import re
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from geppetto.events.dead_letters import DeadLetterLog
@@ -18,12 +19,20 @@ from geppetto.events.transports.inbox import Inbox
 from geppetto.events.wire import chat_topic, peer_topic, queue_topic, step_topic
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CLOSING: Final = 5.0
 """Seconds that closing a subscription or a connection may take; what is left then is dropped."""
 
 KeepRule: TypeAlias = Callable[[str], bool]
 """Whether the messages of a topic must survive until every group has had them."""
+
+
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+# A batch goes out in pieces of so many messages or bytes, so that the server is never busy for long.
+_PIECE_MESSAGES: Final = 512
+_PIECE_BYTES: Final = 4 * 1024 * 1024
 
 
 class MissingExtra(TransportError):
@@ -90,6 +99,20 @@ def address(url: str) -> str:
     return parts.netloc.rpartition("@")[2] or parts.path
 
 
+def pieces(messages: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """A batch in pieces for the server, in order."""
+    piece: list[T] = []
+    size = 0
+    for message in messages:
+        size += size_of(message)
+        if piece and (len(piece) >= _PIECE_MESSAGES or size > _PIECE_BYTES):
+            yield piece
+            piece, size = [], size_of(message)
+        piece.append(message)
+    if piece:
+        yield piece
+
+
 async def end(task: asyncio.Task[None]) -> None:
     """Cancel a task until it is done: before Python 3.12, `asyncio.wait_for` can lose a cancellation."""
     while not task.done():
@@ -120,12 +143,35 @@ class Outage:
             self._since = None
 
 
-class BrokerTransport:
-    """What a bus over a server knows of itself and of its subscriptions.
+class BrokerOptions(TypedDict, total=False):
+    """What can be chosen about a bus over a server.
 
     Attributes:
+        retry: how often a message is given to a reader that nacks it.
+        dead_letters: where it goes after that.
+        keeps: which topics survive and have groups; None: none does.
+        namespace: what all names at the server begin with.
         patience: seconds that publishing and subscribing wait for a server that went away.
-        claim_after: seconds without a sign of life from a group's reader after which its message goes to another.
+        claim_after: seconds without a sign of life after which a group's reader counts as dead and its
+            message goes to another. A reader that blocks its event loop for so long looks dead.
+        keep_messages: how many messages of a kept topic are kept; the oldest go first.
+        keep_for: seconds for which they are kept.
+    """
+
+    retry: RetryPolicy | None
+    dead_letters: DeadLetterLog | None
+    keeps: KeepRule | None
+    namespace: str
+    patience: float
+    claim_after: float
+    keep_messages: int
+    keep_for: float
+
+
+class BrokerTransport:
+    """What a bus over a server knows of itself and of its subscriptions; the rest is in `BrokerOptions`.
+
+    Attributes:
         members: the subscriptions that have been entered and not been left.
     """
 
@@ -133,18 +179,26 @@ class BrokerTransport:
         self,
         server: str,
         *,
-        retry: RetryPolicy | None,
-        dead_letters: DeadLetterLog | None,
-        keeps: KeepRule | None,
-        patience: float,
-        claim_after: float,
+        retry: RetryPolicy | None = None,
+        dead_letters: DeadLetterLog | None = None,
+        keeps: KeepRule | None = outlives_its_readers,
+        namespace: str = "geppetto",
+        patience: float = 10.0,
+        claim_after: float = 30.0,
+        keep_messages: int = 1_000_000,
+        keep_for: float = 7 * 24 * 3600.0,
     ) -> None:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
         self.server = server
+        self.namespace = namespace
         self.retry = retry if retry is not None else RetryPolicy()
         self.dead_letters = dead_letters if dead_letters is not None else DeadLetterLog()
         self.capabilities = Capabilities(redelivers=True, one_in_flight=True, durable=keeps is not None)
         self.patience = patience
         self.claim_after = claim_after
+        self.keep_messages = keep_messages
+        self.keep_for = keep_for
         self.members: set[BrokerSubscription] = set()
         self._keeps = keeps
         self._closed = False

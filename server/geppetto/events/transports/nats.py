@@ -3,22 +3,19 @@
 import asyncio
 import itertools
 import json
-import re
 import uuid
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from geppetto.events.dead_letters import DeadLetterLog
 from geppetto.events.message import Message
-from geppetto.events.retry import RetryPolicy
 from geppetto.events.transports import TransportError
 from geppetto.events.transports.broker import (
+    BrokerOptions,
     BrokerSubscription,
     BrokerTransport,
     BusUnreachable,
-    KeepRule,
     MessageTooLarge,
     is_queue,
-    outlives_its_readers,
+    pieces,
 )
 from geppetto.events.transports.nats_connection import NO_RESPONDERS, NatsConnection
 from geppetto.events.transports.nats_subscriptions import GroupSubscription, LiveSubscription, LiveTopic
@@ -27,17 +24,11 @@ from geppetto.events.transports.nats_wire import pack, subject
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# A batch goes out in pieces of so many messages or bytes, each confirmed before the next.
-_PIECE_MESSAGES: Final = 512
-_PIECE_BYTES: Final = 4 * 1024 * 1024
-
 # Room for the subject and our header in what the server counts as one message.
 _HEADER_ROOM: Final = 256
 
 # Seconds that a server that just started may take until its JetStream answers.
 _JETSTREAM_START: Final = 2.0
-
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class NatsTransport(BrokerTransport):
@@ -53,35 +44,11 @@ class NatsTransport(BrokerTransport):
       themselves. Live messages published meanwhile are lost; kept ones are not, but may come twice.
     """
 
-    def __init__(
-        self,
-        connection: NatsConnection,
-        *,
-        retry: RetryPolicy | None = None,
-        dead_letters: DeadLetterLog | None = None,
-        keeps: KeepRule | None = outlives_its_readers,
-        namespace: str = "geppetto",
-        patience: float = 10.0,
-        claim_after: float = 30.0,
-        keep_messages: int = 1_000_000,
-        keep_for: float = 7 * 24 * 3600.0,
-    ) -> None:
-        if not _NAMESPACE.fullmatch(namespace):
-            raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
-        super().__init__(
-            connection.server,
-            retry=retry,
-            dead_letters=dead_letters,
-            keeps=keeps,
-            patience=patience,
-            claim_after=claim_after,
-        )
+    def __init__(self, connection: NatsConnection, **options: Unpack[BrokerOptions]) -> None:
+        super().__init__(connection.server, **options)
         self.connection = connection
-        self.namespace = namespace
         self.live_topics: dict[str, LiveTopic] = {}
         self.live_lock = asyncio.Lock()
-        self._keep_messages = keep_messages
-        self._keep_for = keep_for
         self._made: set[str] = set()
         self._stream_lock = asyncio.Lock()
         self._publisher = uuid.uuid4().hex
@@ -90,50 +57,19 @@ class NatsTransport(BrokerTransport):
         connection.broken = self._broken
 
     @classmethod
-    async def connect(
-        cls,
-        url: str,
-        *,
-        retry: RetryPolicy | None = None,
-        dead_letters: DeadLetterLog | None = None,
-        keeps: KeepRule | None = outlives_its_readers,
-        namespace: str = "geppetto",
-        timeout: float = 5.0,
-        patience: float = 10.0,
-        claim_after: float = 30.0,
-        keep_messages: int = 1_000_000,
-        keep_for: float = 7 * 24 * 3600.0,
-    ) -> Self:
-        """Connect to a server.
+    async def connect(cls, url: str, *, timeout: float = 5.0, **options: Unpack[BrokerOptions]) -> Self:
+        """Connect to a server. Without topics that are kept it needs no JetStream.
 
         Args:
             url: `nats://[user:password@]host:port`.
-            retry: how often a message is given to a reader that nacks it.
-            dead_letters: where it goes after that.
-            keeps: which topics survive; None: none does, and the server needs no JetStream.
-            namespace: what the subjects begin with, and the name of the stream.
             timeout: seconds until an unreachable server is an error.
-            patience: seconds that publishing and subscribing wait for a server that went away.
-            claim_after: seconds without a sign of life after which a group's reader counts as dead and its
-                message goes to another. A reader that blocks its event loop for so long looks dead.
-            keep_messages: how many messages of a kept topic are kept at most; the oldest go first.
-            keep_for: seconds for which they are kept. Both count when the stream is made, not later.
+            options: how much is kept counts when the stream is made, not later.
 
         Raises:
             BusUnreachable: it does not answer in time, or refuses.
             MissingExtra: nats-py is not installed.
         """
-        return cls(
-            await NatsConnection.open(url, timeout),
-            retry=retry,
-            dead_letters=dead_letters,
-            keeps=keeps,
-            namespace=namespace,
-            patience=patience,
-            claim_after=claim_after,
-            keep_messages=keep_messages,
-            keep_for=keep_for,
-        )
+        return cls(await NatsConnection.open(url, timeout), **options)
 
     async def publish(self, topic: str, *messages: Message) -> None:
         self.refuse_if_closed()
@@ -142,7 +78,7 @@ class NatsTransport(BrokerTransport):
         frames = [pack(message) for message in messages]
         self._refuse_if_too_large(topic, frames)
         async with self.within_patience(f"publishing on {topic!r}"):
-            for piece in _pieces(frames):
+            for piece in pieces(frames, len):
                 if kept:
                     await self._send_kept(self.stream_of(topic), address, piece)
                 else:
@@ -220,8 +156,8 @@ class NatsTransport(BrokerTransport):
                     name=name,
                     subjects=[f"{self.namespace}.{kind}.>"],
                     retention=retention,
-                    max_msgs_per_subject=self._keep_messages,
-                    max_age=self._keep_for,
+                    max_msgs_per_subject=self.keep_messages,
+                    max_age=self.keep_for,
                 )
             )
 
@@ -305,15 +241,3 @@ class NatsTransport(BrokerTransport):
     def _broken(self, error: TransportError) -> None:
         for subscription in tuple(self.members):
             subscription.inbox.fail(error)
-
-
-def _pieces(frames: list[bytes]) -> list[list[bytes]]:
-    pieces: list[list[bytes]] = []
-    size = 0
-    for frame in frames:
-        if not pieces or len(pieces[-1]) >= _PIECE_MESSAGES or size + len(frame) > _PIECE_BYTES:
-            pieces.append([])
-            size = 0
-        pieces[-1].append(frame)
-        size += len(frame)
-    return pieces

@@ -1,20 +1,16 @@
 """The bus over Redis: one stream a topic."""
 
 import itertools
-import re
 import uuid
-from typing import Final, Self
+from typing import Final, Self, Unpack
 
-from geppetto.events.dead_letters import DeadLetterLog
 from geppetto.events.message import Message
-from geppetto.events.retry import RetryPolicy
-from geppetto.events.transports import TransportError
 from geppetto.events.transports.broker import (
+    BrokerOptions,
     BrokerSubscription,
     BrokerTransport,
-    KeepRule,
     MessageTooLarge,
-    outlives_its_readers,
+    pieces,
 )
 from geppetto.events.transports.redis_connection import RedisConnection
 from geppetto.events.transports.redis_group import GroupSubscription
@@ -24,14 +20,8 @@ from geppetto.events.transports.redis_wire import fields
 # What Redis takes as one value, as it is shipped.
 _MAX_BYTES: Final = 512 * 1024 * 1024
 
-# A batch goes out in pieces of so many messages or bytes, so that the server is never busy for long.
-_PIECE_MESSAGES: Final = 512
-_PIECE_BYTES: Final = 4 * 1024 * 1024
-
 # Seconds for which the stream of a live topic stays after its last message.
 _LIVE_FOR: Final = 600
-
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # Sent again after a lost answer, a piece is stored once: the second time its name is taken.
 _PUBLISH: Final = """
@@ -62,85 +52,33 @@ class RedisTransport(BrokerTransport):
     """
 
     def __init__(
-        self,
-        connection: RedisConnection,
-        *,
-        retry: RetryPolicy | None = None,
-        dead_letters: DeadLetterLog | None = None,
-        keeps: KeepRule | None = outlives_its_readers,
-        namespace: str = "geppetto",
-        patience: float = 10.0,
-        claim_after: float = 30.0,
-        keep_messages: int = 1_000_000,
-        keep_for: float = 7 * 24 * 3600.0,
-        live_messages: int = 100_000,
+        self, connection: RedisConnection, *, live_messages: int = 100_000, **options: Unpack[BrokerOptions]
     ) -> None:
-        if not _NAMESPACE.fullmatch(namespace):
-            raise TransportError(f"The namespace {namespace!r} may have letters, digits, - and _ only.")
-        super().__init__(
-            connection.server,
-            retry=retry,
-            dead_letters=dead_letters,
-            keeps=keeps,
-            patience=patience,
-            claim_after=claim_after,
-        )
+        super().__init__(connection.server, **options)
         self.connection = connection
         self.live_topics: dict[bytes, LiveTopic] = {}
-        self._namespace = namespace
-        self._kept = (keep_messages, int(keep_for))
+        self._kept = (self.keep_messages, int(self.keep_for))
         self._live = (live_messages, _LIVE_FOR)
         self._publisher = uuid.uuid4().hex
         self._published = itertools.count()
 
     @classmethod
     async def connect(
-        cls,
-        url: str,
-        *,
-        retry: RetryPolicy | None = None,
-        dead_letters: DeadLetterLog | None = None,
-        keeps: KeepRule | None = outlives_its_readers,
-        namespace: str = "geppetto",
-        timeout: float = 5.0,
-        patience: float = 10.0,
-        claim_after: float = 30.0,
-        keep_messages: int = 1_000_000,
-        keep_for: float = 7 * 24 * 3600.0,
-        live_messages: int = 100_000,
+        cls, url: str, *, timeout: float = 5.0, live_messages: int = 100_000, **options: Unpack[BrokerOptions]
     ) -> Self:
         """Connect to a server.
 
         Args:
             url: `redis://[user:password@]host:port/database`.
-            retry: how often a message is given to a reader that nacks it.
-            dead_letters: where it goes after that.
-            keeps: which topics have groups; None: none has.
-            namespace: what the names of all keys begin with.
             timeout: seconds until an unreachable server is an error.
-            patience: seconds that publishing and subscribing wait for a server that went away.
-            claim_after: seconds without a sign of life after which a group's reader counts as dead and its
-                message goes to another. A reader that blocks its event loop for so long looks dead.
-            keep_messages: how many messages of a kept topic are kept at least; the oldest go first.
-            keep_for: seconds after the last message until a kept topic is forgotten.
-            live_messages: how far behind a reader of any other topic may be.
+            live_messages: how far behind a reader of a topic that is not kept may be.
+            options: messages are kept for `keep_for` seconds after the last of their topic.
 
         Raises:
             BusUnreachable: it does not answer in time, or refuses.
             MissingExtra: redis-py is not installed.
         """
-        return cls(
-            await RedisConnection.open(url, timeout),
-            retry=retry,
-            dead_letters=dead_letters,
-            keeps=keeps,
-            namespace=namespace,
-            patience=patience,
-            claim_after=claim_after,
-            keep_messages=keep_messages,
-            keep_for=keep_for,
-            live_messages=live_messages,
-        )
+        return cls(await RedisConnection.open(url, timeout), live_messages=live_messages, **options)
 
     async def publish(self, topic: str, *messages: Message) -> None:
         self.refuse_if_closed()
@@ -154,8 +92,8 @@ class RedisTransport(BrokerTransport):
         key = self._key(topic)
         length, seconds = self._kept if self.is_kept(topic) else self._live
         async with self.within_patience(f"publishing on {topic!r}"):
-            for piece in _pieces(messages):
-                name = f"{self._namespace}:once:{self._publisher}-{next(self._published)}"
+            for piece in pieces(messages, lambda message: len(message.payload)):
+                name = f"{self.namespace}:once:{self._publisher}-{next(self._published)}"
                 values = [value for message in piece for value in fields(message)]
                 await self.connection.command("EVAL", _PUBLISH, 2, key, name, length, seconds, *values)
 
@@ -175,17 +113,4 @@ class RedisTransport(BrokerTransport):
         return self.connection.is_up
 
     def _key(self, topic: str) -> bytes:
-        return f"{self._namespace}:topic:{topic}".encode("utf-8", "surrogatepass")
-
-
-def _pieces(messages: tuple[Message, ...]) -> list[list[Message]]:
-    pieces: list[list[Message]] = []
-    size = 0
-    for message in messages:
-        length = len(message.payload)
-        if not pieces or len(pieces[-1]) >= _PIECE_MESSAGES or size + length > _PIECE_BYTES:
-            pieces.append([])
-            size = 0
-        pieces[-1].append(message)
-        size += length
-    return pieces
+        return f"{self.namespace}:topic:{topic}".encode("utf-8", "surrogatepass")
