@@ -204,6 +204,14 @@ async def test_renaming_a_file(client: LanguageClient) -> None:
     assert "hello.js" in edits[script.uri][0].new_text  # type: ignore[union-attr]
 
 
+async def test_renaming_a_script_that_nobody_imports_changes_nothing(client: LanguageClient) -> None:
+    script = Script(client, 'import { greet } from "./lib.js";\ngreet("x");\n')
+    new = script.uri.replace(".geppetto.js", "2.geppetto.js")
+    assert not await client.workspace_will_rename_files_async(
+        types.RenameFilesParams([types.FileRename(script.uri, new)])
+    )
+
+
 async def test_symbols(client: LanguageClient) -> None:
     script = Script(client, "function anUnlikelyName() {}\nclass Other { method() {} }\n")
     symbols = await client.text_document_document_symbol_async(types.DocumentSymbolParams(script.document))

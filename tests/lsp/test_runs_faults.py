@@ -189,6 +189,19 @@ async def test_a_client_that_stops_reading_for_ten_seconds(
     assert lines + sum(event["events"] for event in events if event["kind"] == "gap") == 200_000
 
 
+async def test_an_untitled_script_keeps_its_runs_when_it_is_saved(client: Any, workspace: Path) -> None:
+    untitled, saved = "untitled:Untitled-1", workspace / "saved.geppetto.js"
+    client.open(untitled, STREAMS)
+    run_id = await run(client, uri=untitled)
+    await client.until(lambda: any(each["kind"] == "delta" for each in told(client, run_id)), SECONDS)
+    # VS Code opens the new one before it closes the old one.
+    saved.write_text(STREAMS, "utf-8")
+    client.open(saved.as_uri(), STREAMS)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": untitled}})
+    [info] = (await client.ask("geppetto/listRuns"))["runs"]
+    assert info["uri"] == saved.as_uri()
+
+
 async def test_a_script_that_is_edited_renamed_closed_and_deleted(client: Any, workspace: Path) -> None:
     old, new = workspace / "old.geppetto.js", workspace / "new.geppetto.js"
     text = f"console.log('on');\n{STREAMS}"

@@ -129,12 +129,7 @@ export class RunCommands {
           : "Profile that scripts run with";
       const picked = await vscode.window.showQuickPick(items, { title: "Geppetto: Profile", placeHolder });
       if (picked === undefined) return;
-      const { ConfigurationTarget } = vscode;
-      const target =
-        vscode.workspace.workspaceFolders === undefined
-          ? ConfigurationTarget.Global
-          : ConfigurationTarget.Workspace;
-      await settings.update("profile", picked.name === "" ? undefined : picked.name, target);
+      await settings.update("profile", picked.name === "" ? undefined : picked.name, profileTarget(uri));
     } catch (error) {
       void vscode.window.showErrorMessage(`The profiles cannot be read: ${text(error)}`);
     }
@@ -250,4 +245,12 @@ function uriIn(argument: unknown): vscode.Uri | undefined {
 
 function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Where the profile of a script is kept: each folder of a workspace has its own profiles. */
+function profileTarget(uri: vscode.Uri | undefined): vscode.ConfigurationTarget {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  if (folders.length === 0) return vscode.ConfigurationTarget.Global;
+  const isInOneOfMany = folders.length > 1 && uri !== undefined && vscode.workspace.getWorkspaceFolder(uri);
+  return isInOneOfMany ? vscode.ConfigurationTarget.WorkspaceFolder : vscode.ConfigurationTarget.Workspace;
 }

@@ -37,6 +37,7 @@ RESOLVE = Passed("completionItem/resolve", is_of_document=False)
 CODE_ACTION = Passed("textDocument/codeAction")
 PREPARE_RENAME = Passed("textDocument/prepareRename", has_places=False)
 RENAME = Passed("textDocument/rename", is_of_all=True)
+RENAME_FILES = Passed("workspace/willRenameFiles", is_of_document=False, is_of_all=True)
 
 PASSED = (
     Passed("textDocument/hover"),
@@ -62,7 +63,6 @@ PASSED = (
     Passed("callHierarchy/incomingCalls", is_of_document=False, is_of_all=True),
     Passed("callHierarchy/outgoingCalls", is_of_document=False),
     Passed("workspace/symbol", is_of_document=False, is_of_all=True),
-    Passed("workspace/willRenameFiles", is_of_document=False, is_of_all=True),
 )
 
 

@@ -162,20 +162,21 @@ class EditorRuns:
         """A document was changed, or opened or closed."""
         document = self._server.documents.get(uri)
         if document is None:
-            return  # It may come back.
-        if edits is None:
+            # It may come back, or be there already: some editors open the new name before they close the old one.
+            for other in self._server.documents:
+                self._adopt(other)
+        elif edits is None:
             self._adopt(document)
-        for run in self.of(uri):
-            if edits is None:
+            for run in self.of(uri):
                 run.opened(document.text)
-            else:
+        else:
+            for run in self.of(uri):
                 run.edited(edits, document.text)
-        if edits is not None:
             self._elsewhere.edited(uri)
 
     def _adopt(self, document: Document) -> None:
         """A script that was renamed, or saved for the first time, keeps its runs: its old name is gone, its text is here."""
-        if self.of(document.uri):
+        if not document.is_script or self.of(document.uri):
             return
         text = str(document.text)
         for run in self:
