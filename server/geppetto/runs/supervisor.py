@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from geppetto.runs.records import RecordError, RunRecord
 from geppetto.runs.replay import replay
 from geppetto.runs.sources import source_for
 from geppetto.runs.store import RecordStore
+from geppetto.runs.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -275,13 +277,16 @@ class RunSupervisor:
 
     async def _play(self, handle: RunHandle, record: RunRecord, pace: float | None) -> None:
         """A replay from its start to its end."""
-        playing = asyncio.create_task(self._play_events(handle, record, pace))
+        began, tally = time.monotonic(), Tally()
+        playing = asyncio.create_task(self._play_events(handle, record, pace, tally))
         cancelled = asyncio.create_task(handle.cancelled.wait())
         end = EndEvent(outcome="cancelled")
         try:
             await asyncio.wait({playing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
             if playing.done():
                 end = playing.result()
+            else:
+                end = tally.complete(end, time.monotonic() - began)
         except RecordError as error:
             end = failure(str(error), code="run.record", hint=error.hint)
         finally:
@@ -290,10 +295,13 @@ class RunSupervisor:
             self._end(handle, end)
 
     @staticmethod
-    async def _play_events(handle: RunHandle, record: RunRecord, pace: float | None) -> EndEvent:
+    async def _play_events(
+        handle: RunHandle, record: RunRecord, pace: float | None, tally: Tally
+    ) -> EndEvent:
         async for event in replay(record, pace=pace):
             if isinstance(event, EndEvent):
                 return event
+            tally.count(event)
             handle.tell(event, len(event.model_dump_json()))
             await asyncio.sleep(0)  # the reader has its turn, and cancelling is heard
         raise RecordError("a replay ended without an end event")
