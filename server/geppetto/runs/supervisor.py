@@ -283,10 +283,8 @@ class RunSupervisor:
         end = EndEvent(outcome="cancelled")
         try:
             await asyncio.wait({playing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-            if playing.done():
-                end = playing.result()
-            else:
-                end = tally.complete(end, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            end = playing.result() if playing.done() else tally.complete(end, seconds)
         except RecordError as error:
             end = failure(str(error), code="run.record", hint=error.hint)
         finally:
