@@ -107,6 +107,7 @@ vi.mock("vscode", () => {
       onDidChangeConfiguration: never,
       onDidChangeTextDocument: never,
       onDidCloseTextDocument: never,
+      onDidOpenTextDocument: never,
     },
   };
 });

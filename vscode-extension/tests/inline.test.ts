@@ -1,18 +1,34 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../src/protocol.gen";
-import { moved } from "../src/runs/drift";
+import { Edits, moved } from "../src/runs/drift";
 import { CallSites, hover, label } from "../src/runs/inline";
-import { newRun, take } from "../src/runs/model";
+import { newRun, type Run, take } from "../src/runs/model";
 import { oneLine } from "../src/runs/words";
 import { delta, failure, final, interrupt, step, toolCall, toolResult } from "./events";
 
 const FILE = "/a.geppetto.js";
 
-function sites(...events: RunEvent[]): CallSites {
-  const run = newRun("r", { uri: `file://${FILE}` }, 0);
-  const made = new CallSites(run, (file) => file === FILE);
-  for (const event of events) take(run, event, 1000);
+const at = (line: number, character: number) => ({ line, character });
+const LINE_ABOVE = { start: at(0, 0), end: at(0, 0), text: "// new\n" };
+
+function run(...events: RunEvent[]): Run {
+  const made = newRun("r", { uri: `file://${FILE}` }, 0);
+  for (const event of events) take(made, event, 1000);
   return made;
+}
+
+function sites(...events: RunEvent[]): CallSites {
+  return sitesIn(run(...events), new Edits());
+}
+
+function sitesIn(run: Run, edits: Edits): CallSites {
+  edits.begin(run.id, run.origin.replayOf);
+  return new CallSites(run, (file) => file === FILE, edits);
+}
+
+/** The lines of the steps, counted from 0. */
+function places(made: CallSites): { [step: string]: number } {
+  return Object.fromEntries(made.all.map(({ step: { id }, place }) => [id, place.line]));
 }
 
 function labels(made: CallSites, most = 20, room = 100): string[] {
@@ -69,22 +85,64 @@ describe("the text behind a call", () => {
   });
 
   test("moves with edits, also for steps that start after them", () => {
-    const made = sites(step("a", 5, 3));
-    made.edit({ start: { line: 0, character: 0 }, end: { line: 0, character: 0 }, text: "// new\n\n" });
+    const edits = new Edits();
+    const made = sitesIn(run(), edits);
+    take(made.run, step("a", 5, 3), 1000);
+    expect(places(made)).toEqual({ a: 4 });
+    edits.add({ start: at(0, 0), end: at(0, 0), text: "// new\n\n" });
     take(made.run, step("b", 6, 1), 1100);
-    expect(made.all.map(({ place }) => place)).toEqual([
-      { line: 6, character: 2 },
-      { line: 7, character: 0 },
-    ]);
-    made.edit({ start: { line: 6, character: 0 }, end: { line: 7, character: 0 }, text: "" });
-    expect(made.all.map(({ step: { id }, place }) => [id, place.line])).toEqual([["b", 6]]);
+    expect(places(made)).toEqual({ a: 6, b: 7 });
+    edits.add({ start: at(6, 0), end: at(7, 0), text: "" });
+    expect(places(made)).toEqual({ b: 6 });
     take(made.run, step("c", 5, 3), 1200);
-    expect(made.all.map(({ step: { id } }) => id)).toEqual(["b"]);
+    expect(places(made)).toEqual({ b: 6 });
+  });
+
+  test("moves with edits that were made before anybody looked", () => {
+    const edits = new Edits();
+    const made = run();
+    edits.begin(made.id, undefined);
+    edits.add(LINE_ABOVE);
+    take(made, step("a", 5), 1000);
+    expect(places(sitesIn(made, edits))).toEqual({ a: 5 });
+  });
+
+  test("is at its place when the script is opened again, unless the text is another one then", () => {
+    const edits = new Edits();
+    const made = run(step("a", 5));
+    edits.begin(made.id, undefined);
+    edits.add(LINE_ABOVE);
+    edits.close("text");
+    edits.open("text");
+    expect(places(sitesIn(made, edits))).toEqual({ a: 5 });
+    edits.close("text");
+    edits.open("other text");
+    expect(places(sitesIn(made, edits))).toEqual({});
+  });
+
+  test("is shown of a run that has begun while the script was closed", () => {
+    const edits = new Edits();
+    edits.close("text");
+    const made = run(step("a", 5));
+    edits.begin(made.id, undefined);
+    edits.open("what ran");
+    expect(places(sitesIn(made, edits))).toEqual({ a: 4 });
+  });
+
+  test("of a replay is where the calls are now, and not where they were in the run", () => {
+    const edits = new Edits();
+    edits.begin("r", undefined);
+    edits.add(LINE_ABOVE);
+    const replay = newRun("again", { uri: `file://${FILE}`, replayOf: "r" }, 0);
+    const made = sitesIn(replay, edits);
+    take(replay, step("a", 5), 1000);
+    edits.add(LINE_ABOVE);
+    take(replay, step("b", 6), 1000);
+    expect(places(made)).toEqual({ a: 6, b: 7 });
   });
 });
 
 describe("an edit", () => {
-  const at = (line: number, character: number) => ({ line, character });
   test.each([
     ["before, on the line", { start: at(1, 0), end: at(1, 0), text: "ab" }, at(1, 7)],
     ["a line break before", { start: at(1, 2), end: at(1, 2), text: "x\r\nyz" }, at(2, 5)],

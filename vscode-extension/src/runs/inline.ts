@@ -1,7 +1,7 @@
 /** What stands in the text of a script behind its calls, and what their hovers show. */
 import type { SourcePlace } from "../protocol.gen";
-import { type Change, moved, type Point } from "./drift";
-import { isGoingOn, type Run, type Step } from "./model";
+import { type Change, type Edits, moved, type Point } from "./drift";
+import type { Run, Step } from "./model";
 import { isolated, oneLine, stepSummary, whole } from "./words";
 
 /** The steps that one call has started: the last of them, and how many there were. */
@@ -25,16 +25,24 @@ const HOVER_TOOLS = 20;
 export class CallSites {
   #sites = new Map<string, CallSite>();
   #seen = 0;
-  #changes: Change[] = [];
+  #followed: number;
 
-  /** @param isHere whether a file is the script itself, and not something that it imports. */
+  /**
+   * @param isHere whether a file is the script itself, and not something that it imports.
+   * @param edits of the script.
+   */
   constructor(
     readonly run: Run,
     private readonly isHere: (file: string) => boolean,
-  ) {}
+    private readonly edits: Edits,
+  ) {
+    this.#followed = edits.all.length;
+  }
 
   /** Those that are still in the text, in no order. */
   get all(): CallSite[] {
+    for (const change of this.edits.all.slice(this.#followed)) this.#follow(change);
+    this.#followed = this.edits.all.length;
     for (; this.#seen < this.run.steps.length; this.#seen++) {
       const step = this.run.steps[this.#seen];
       if (step?.place != null && this.isHere(step.place.file)) this.#add(step, step.place);
@@ -42,14 +50,12 @@ export class CallSites {
     return [...this.#sites.values()];
   }
 
-  /** The text was edited. */
-  edit(change: Change): void {
-    for (const site of this.all) {
+  #follow(change: Change): void {
+    for (const site of this.#sites.values()) {
       const now = moved(site.place, change);
       if (now === undefined) this.#sites.delete(site.key);
       else site.place = now;
     }
-    if (isGoingOn(this.run)) this.#changes.push(change);
   }
 
   #add(step: Step, place: SourcePlace): void {
@@ -61,7 +67,9 @@ export class CallSites {
       return;
     }
     let now: Point | undefined = { line: place.line - 1, character: place.column - 1 };
-    for (const change of this.#changes) now = now && moved(now, change);
+    for (const change of this.edits.all.slice(this.edits.before(this.run.id))) {
+      now = now && moved(now, change);
+    }
     if (now !== undefined) this.#sites.set(key, { key, place: now, step, times: 1 });
   }
 }

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { isScript } from "../languages";
+import { Edits } from "../runs/drift";
 import { CallSites, hover, label } from "../runs/inline";
 import type { Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
@@ -17,6 +18,8 @@ const MOST = 500;
 export class InlineText implements vscode.Disposable {
   /** The last run of each script, by URI. */
   readonly #shown = new Map<string, CallSites>();
+  /** Of each script that has runs, by URI. */
+  readonly #edits = new Map<string, Edits>();
   readonly #hidden = new Set<Run>();
   readonly #stale = new Set<string>();
   readonly #pace = new Pace(INTERVAL, () => this.#draw());
@@ -31,16 +34,26 @@ export class InlineText implements vscode.Disposable {
       runs.onDidSay(({ run, event }) => {
         if (event === undefined || (event.kind !== "console" && event.kind !== "notice")) this.#touch(run);
       }),
-      runs.onDidChangeList(() => this.#all()),
+      runs.onDidChangeList(() => {
+        this.#followScripts();
+        this.#all();
+      }),
       vscode.window.onDidChangeVisibleTextEditors(() => this.#all()),
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
-        const sites = this.#shown.get(document.uri.toString());
-        if (sites === undefined) return;
-        for (const { range, text } of contentChanges)
-          sites.edit({ start: range.start, end: range.end, text });
-        this.#touch(sites.run);
+        const uri = document.uri.toString();
+        const edits = this.#edits.get(uri);
+        if (edits === undefined) return;
+        for (const { range, text } of contentChanges) edits.add({ start: range.start, end: range.end, text });
+        this.#stale.add(uri);
+        this.#pace.soon();
       }),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#shown.delete(document.uri.toString())),
+      vscode.workspace.onDidCloseTextDocument((document) => {
+        this.#shown.delete(document.uri.toString());
+        this.#edits.get(document.uri.toString())?.close(document.getText());
+      }),
+      vscode.workspace.onDidOpenTextDocument((document) =>
+        this.#edits.get(document.uri.toString())?.open(document.getText()),
+      ),
       vscode.workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration("geppetto.inline")) this.#all();
       }),
@@ -57,6 +70,19 @@ export class InlineText implements vscode.Disposable {
     this.#pace.dispose();
     this.#decoration.dispose();
     for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  /** From its first run on, the edits of a script count, for as long as it has runs. */
+  #followScripts(): void {
+    const { all } = this.runs;
+    for (const { id, origin } of all.toReversed()) {
+      if (origin.uri === undefined) continue;
+      const edits = this.#edits.get(origin.uri) ?? new Edits();
+      this.#edits.set(origin.uri, edits);
+      edits.begin(id, origin.replayOf);
+    }
+    const scripts = new Set(all.map(({ origin: { uri } }) => uri));
+    for (const uri of this.#edits.keys()) if (!scripts.has(uri)) this.#edits.delete(uri);
   }
 
   #touch(run: Run): void {
@@ -121,13 +147,14 @@ export class InlineText implements vscode.Disposable {
   #sitesOf(uri: vscode.Uri): CallSites | undefined {
     const key = uri.toString();
     const run = this.runs.of(uri)[0];
-    if (run === undefined || this.#hidden.has(run)) {
+    const edits = this.#edits.get(key);
+    if (run === undefined || edits === undefined || this.#hidden.has(run)) {
       this.#shown.delete(key);
       return undefined;
     }
     const known = this.#shown.get(key);
     if (known?.run === run) return known;
-    const sites = new CallSites(run, (file) => isScriptFile(file, uri));
+    const sites = new CallSites(run, (file) => isScriptFile(file, uri), edits);
     this.#shown.set(key, sites);
     return sites;
   }
