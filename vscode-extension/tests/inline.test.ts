@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../src/protocol.gen";
 import { Edits, moved } from "../src/runs/drift";
-import { CallSites, hover, label } from "../src/runs/inline";
+import { CallSites, hover, label, runToShow } from "../src/runs/inline";
 import { newRun, type Run, take } from "../src/runs/model";
 import { oneLine } from "../src/runs/words";
-import { delta, failure, final, interrupt, step, toolCall, toolResult } from "./events";
+import { delta, end, failure, final, interrupt, step, toolCall, toolResult } from "./events";
 
 const FILE = "/a.geppetto.js";
 
@@ -139,6 +139,25 @@ describe("the text behind a call", () => {
     edits.add(LINE_ABOVE);
     take(replay, step("b", 6), 1000);
     expect(places(made)).toEqual({ a: 6, b: 7 });
+  });
+});
+
+describe("the run that is shown", () => {
+  const speaking = run(step("a"));
+  const waiting = run({ kind: "queued", ahead: 1 });
+
+  test("is the newest", () => {
+    expect(runToShow([])).toBeUndefined();
+    const begun = run({ kind: "started", pid: 1 });
+    const failed = run(end("error"));
+    expect([runToShow([begun, speaking]), runToShow([failed, speaking])]).toEqual([begun, failed]);
+  });
+
+  test("is not one that waits, or that was cancelled while it did", () => {
+    const givenUp = run({ kind: "queued", ahead: 1 }, end("cancelled"));
+    expect(runToShow([waiting, givenUp, speaking])).toBe(speaking);
+    take(waiting, { kind: "started", pid: 1 }, 2000);
+    expect(runToShow([waiting, givenUp, speaking])).toBe(waiting);
   });
 });
 

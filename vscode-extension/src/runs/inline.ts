@@ -75,6 +75,18 @@ export class CallSites {
 }
 
 /**
+ * The run of a script whose text is shown: the newest, but for those that only wait for a free place, or were cancelled
+ * before they had anything to show.
+ *
+ * @param runs of the script, newest first.
+ */
+export function runToShow(runs: readonly Run[]): Run | undefined {
+  return runs.find(
+    ({ state, outcome, steps }) => steps.length > 0 || !(state === "queued" || outcome === "cancelled"),
+  );
+}
+
+/**
  * The text behind a call: the end of what it says while it streams; then the beginning, tokens and time.
  *
  * @param most characters of the answer.

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import { isScript } from "../languages";
 import { Edits } from "../runs/drift";
-import { CallSites, hover, label } from "../runs/inline";
+import { CallSites, hover, label, runToShow } from "../runs/inline";
 import type { Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
 import { Pace } from "./pace";
@@ -16,7 +16,7 @@ const COLUMNS = 95;
 const MOST = 500;
 
 export class InlineText implements vscode.Disposable {
-  /** The last run of each script, by URI. */
+  /** The calls of the run that is shown of each script, by URI. */
   readonly #shown = new Map<string, CallSites>();
   /** Of each script that has runs, by URI. */
   readonly #edits = new Map<string, Edits>();
@@ -146,7 +146,7 @@ export class InlineText implements vscode.Disposable {
 
   #sitesOf(uri: vscode.Uri): CallSites | undefined {
     const key = uri.toString();
-    const run = this.runs.of(uri)[0];
+    const run = runToShow(this.runs.of(uri));
     const edits = this.#edits.get(key);
     if (run === undefined || edits === undefined || this.#hidden.has(run)) {
       this.#shown.delete(key);
