@@ -1,33 +1,81 @@
 /** Asking for the params of a script: what a typed text stands for, and what is wrong with it. */
 import type { DeclaredParam, JsonValue } from "../protocol.gen";
 
+type Kind = DeclaredParam["type"];
+
+const FORMS: { readonly [kind in Kind]?: string } = {
+  number: "a number",
+  integer: "a whole number",
+  boolean: "yes or no",
+  object: 'an object as JSON, such as {"a": 1}',
+};
+
 /** What a declared param should be that a text is not; undefined if it is. An empty text means that it is left out. */
 export function problemWith(param: DeclaredParam, text: string): string | undefined {
+  if (text.trim() === "") return param.required && param.type !== "string" ? "given" : undefined;
+  if (read(param.type, param.label, text) !== undefined) return undefined;
+  return FORMS[param.type] ?? `a list (${param.label}) as JSON`;
+}
+
+/** What goes to the server for a typed text, and so to the script; undefined to leave the param out. */
+export function valueFor(param: DeclaredParam, text: string): JsonValue | undefined {
+  if (param.type === "string") return text === "" && !param.required ? undefined : text;
   const given = text.trim();
-  if (given === "") return param.required && param.type !== "string" ? "given" : undefined;
-  switch (param.type) {
+  return given === "" ? undefined : (read(param.type, param.label, given) ?? given);
+}
+
+/**
+ * A value as a type; undefined if it is of another. What the server would refuse is not taken.
+ *
+ * @param label the type as the script writes it: it tells what the items of a list are.
+ */
+function read(kind: Kind, label: string, value: JsonValue): JsonValue | undefined {
+  switch (kind) {
+    case "any":
+      return value;
+    case "string":
+      return typeof value === "string" ? value : undefined;
     case "number":
-      return Number.isFinite(Number(given)) ? undefined : "a number";
-    case "integer":
-      return /^[+-]?\d+$/.test(given) ? undefined : "a whole number";
-    case "boolean":
-      return /^(true|false|yes|no|on|off|1|0)$/i.test(given) ? undefined : "yes or no";
-    case "array":
-      return Array.isArray(parsed(given)) ? undefined : "a list as JSON, such as [1, 2]";
-    case "object": {
-      const value = parsed(given);
-      const fits = typeof value === "object" && value !== null && !Array.isArray(value);
-      return fits ? undefined : 'an object as JSON, such as {"a": 1}';
+      return readNumber(value);
+    case "integer": {
+      const number = readNumber(value);
+      return Number.isInteger(number) ? number : undefined;
     }
-    default:
-      return undefined;
+    case "boolean":
+      if (typeof value !== "string") return typeof value === "boolean" ? value : undefined;
+      if (/^(true|yes|on|1)$/i.test(value.trim())) return true;
+      return /^(false|no|off|0)$/i.test(value.trim()) ? false : undefined;
+    case "array": {
+      const list = typeof value === "string" ? parsed(value) : value;
+      if (!Array.isArray(list)) return undefined;
+      const type = typeOfItems(label);
+      const items = list.map((item) => read(kindOf(type), type, item));
+      return items.every((item) => item !== undefined) ? items : undefined;
+    }
+    case "object": {
+      const found = typeof value === "string" ? parsed(value) : value;
+      return typeof found === "object" && found !== null && !Array.isArray(found) ? found : undefined;
+    }
   }
 }
 
-/** What goes to the server for a typed text; undefined to leave the param out. It reads texts as the declared type. */
-export function valueFor(param: DeclaredParam, text: string): JsonValue | undefined {
-  if (param.type === "string") return text === "" && !param.required ? undefined : text;
-  return text.trim() === "" ? undefined : text.trim();
+/** Numbers are decimal: `0x10`, which JavaScript would take too, is none. */
+function readNumber(value: JsonValue): number | undefined {
+  const isText = typeof value === "string" && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value.trim());
+  const number = isText ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+}
+
+function typeOfItems(label: string): string {
+  const items = /^(.*)\[\]$/s.exec(label)?.[1] ?? /^(?:Readonly)?Array\s*<(.*)>$/s.exec(label)?.[1] ?? "any";
+  return items.trim();
+}
+
+/** What is not understood may be anything here; the server looks at it again. */
+function kindOf(type: string): Kind {
+  if (/\[\]$|^(?:Readonly)?Array\s*</.test(type)) return "array";
+  const simple: readonly Kind[] = ["string", "number", "integer", "boolean", "object"];
+  return simple.find((kind) => kind === type) ?? "any";
 }
 
 /** The text that stands in the box at first. */
