@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
 import { activePython } from "./server/python";
+import { textIn } from "./settings";
 
 export interface ServerCommand {
   readonly command: string;
@@ -162,7 +163,7 @@ async function step(args: readonly string[], python: string, storage: string): P
 // --- Python
 
 async function findPython(versions: readonly string[]): Promise<Interpreter> {
-  const chosen = vscode.workspace.getConfiguration("geppetto").get<string>("server.python", "").trim();
+  const chosen = textIn(vscode.workspace.getConfiguration("geppetto").get("server.python"));
   const known = `${versions[0]} to ${versions.at(-1)}`;
   if (chosen !== "") {
     const found = await probe([chosen]);

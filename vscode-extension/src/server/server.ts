@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { bundledServer } from "../bundled";
+import { textIn } from "../settings";
 import { Backoff } from "./backoff";
 import { createClient, type LensCommands } from "./client";
 import { type FoundServer, findServer } from "./find";
@@ -154,7 +155,7 @@ export class Server implements vscode.Disposable {
 
   async #find(folder: string | undefined): Promise<FoundServer> {
     return findServer({
-      setting: vscode.workspace.getConfiguration("geppetto").get<string>("server.path", "").trim(),
+      setting: textIn(vscode.workspace.getConfiguration("geppetto").get("server.path")),
       folder,
       python: activePython,
       path: process.env["PATH"] ?? "",

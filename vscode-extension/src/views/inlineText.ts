@@ -6,6 +6,7 @@ import { Edits } from "../runs/drift";
 import { CallSites, hover, label, runToShow } from "../runs/inline";
 import type { Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
+import { numberIn } from "../settings";
 import { Pace } from "./pace";
 
 /** Milliseconds between two drawings. */
@@ -110,7 +111,7 @@ export class InlineText implements vscode.Disposable {
     const settings = vscode.workspace.getConfiguration("geppetto.inline", document);
     const sites = this.#sitesOf(document.uri);
     if (sites === undefined || !settings.get("enabled", true)) return [];
-    const most = settings.get("maxLength", 100);
+    const most = numberIn(settings.get("maxLength"), 10, 1000, 100);
     const now = Date.now();
     const byLine = new Map<number, vscode.DecorationOptions>();
     for (const site of sites.all.slice(0, MOST)) {

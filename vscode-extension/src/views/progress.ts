@@ -3,10 +3,13 @@ import * as vscode from "vscode";
 import { isGoingOn, type Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
 import { oneLine, seconds, tokensSoFar, waiting } from "../runs/words";
+import { numberIn } from "../settings";
 import { nameOf } from "./channels";
 
 const INTERVAL = 500;
 const TEXT = 60;
+/** Seconds, as long as a timer can be set to. */
+const MOST_PATIENCE = 2 ** 31 / 1000 - 1;
 
 export class LongRuns implements vscode.Disposable {
   readonly #known = new WeakSet<Run>();
@@ -23,8 +26,9 @@ export class LongRuns implements vscode.Disposable {
   }
 
   #look(): void {
-    const patience = vscode.workspace.getConfiguration("geppetto.run").get("notifyAfter", 5);
-    if (patience <= 0) return;
+    const settings = vscode.workspace.getConfiguration("geppetto.run");
+    const patience = numberIn(settings.get("notifyAfter"), 0, MOST_PATIENCE, 5);
+    if (patience === 0) return;
     for (const run of this.runs.goingOn) {
       if (this.#known.has(run)) continue;
       this.#known.add(run);
