@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { numberIn, textIn, textsIn } from "../src/settings";
+import { different, numberIn, textIn, textsIn } from "../src/settings";
 
 test.each([
   [20, 20],
@@ -25,4 +25,17 @@ test.each([
 
 test("a text that is none is empty", () => {
   expect([textIn(" a "), textIn(3), textIn(null), textIn(undefined)]).toEqual(["a", "", "", ""]);
+});
+
+test("settings that are given as what they are anyway do not differ", () => {
+  const defaults: { [key: string]: unknown } = { list: ["a"], trace: "off", most: 100, rules: {} };
+  const given: { [key: string]: unknown } = { list: ["a"], trace: "off", most: 50, rules: { x: "off" } };
+  const settings = {
+    get: (key: string) => given[key],
+    inspect: (key: string) => ({ key, defaultValue: defaults[key], globalValue: given[key] }),
+  };
+  expect(different(Object.keys(defaults), settings)).toEqual([
+    ["most", 50],
+    ["rules", { x: "off" }],
+  ]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { newRun } from "../src/runs/model";
-import { circumstances, dollars, seconds, tokens } from "../src/runs/words";
+import { newRun, take } from "../src/runs/model";
+import { circumstances, dollars, seconds, tokens, waiting } from "../src/runs/words";
 
 test("times, tokens and money", () => {
   expect([seconds(0.04), seconds(59.96), seconds(61), seconds(3600)]).toEqual([
@@ -11,6 +11,15 @@ test("times, tokens and money", () => {
   ]);
   expect([tokens(1), tokens(20_000)]).toEqual(["1 token", "20,000 tokens"]);
   expect([dollars(0.00042), dollars(1.5)]).toEqual(["$0.0004", "$1.50"]);
+});
+
+test("how many wait before it", () => {
+  const run = newRun("r", { uri: undefined }, 0);
+  const told = [0, 1, 2].map((ahead) => {
+    take(run, { kind: "queued", ahead }, 0);
+    return waiting(run);
+  });
+  expect(told).toEqual(["waiting for a free place", "waiting behind 1 other", "waiting behind 2 others"]);
 });
 
 describe("what sets a run apart", () => {

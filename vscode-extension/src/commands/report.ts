@@ -6,6 +6,7 @@ import { isScript } from "../languages";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
 import { whereFrom } from "../server/status";
+import { different } from "../settings";
 import type { RunDocuments } from "../views/documents";
 
 const DOCTOR_PATIENCE = 30_000;
@@ -31,13 +32,8 @@ export async function showReport(
 async function report(context: vscode.ExtensionContext, server: Server, runs: Runs): Promise<string> {
   const { version, contributes } = context.extension.packageJSON as Manifest;
   const settings = vscode.workspace.getConfiguration();
-  const set = contributes.configuration
-    .flatMap(({ properties }) => Object.keys(properties))
-    .filter((key) => {
-      const found = settings.inspect(key);
-      return found?.globalValue !== undefined || found?.workspaceValue !== undefined;
-    })
-    .map((key) => `- ${key}: \`${JSON.stringify(settings.get(key))}\``);
+  const keys = contributes.configuration.flatMap(({ properties }) => Object.keys(properties));
+  const set = different(keys, settings).map(([key, value]) => `- ${key}: \`${JSON.stringify(value)}\``);
   const { found, failure } = server;
   const open = vscode.workspace.textDocuments.filter(isScript);
   const lines = [

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { isScript } from "../languages";
 import type { DeclaredParams, Profiles, RunParams, TextRange } from "../protocol.gen";
 import { isGoingOn, type Run } from "../runs/model";
+import { profileItems } from "../runs/profiles";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
 import { mayRun } from "../trust";
@@ -116,22 +117,18 @@ export class RunCommands {
     const before = settings.get<string>("profile", "");
     try {
       const asked = uri?.scheme === "file" ? { uri: uri.toString() } : {};
-      const { profiles, chosen }: Profiles = await client.sendRequest("geppetto/profiles", asked);
-      const none =
-        chosen === null ? "the settings outside of all profiles" : `what the settings choose: ${chosen}`;
-      const items = [
-        { label: "No profile", description: none, name: "" },
-        ...profiles.map((name) => ({ label: name, description: "", name })),
-      ].map((item) => (item.name === before ? { ...item, label: `$(check) ${item.label}` } : item));
+      const found: Profiles = await client.sendRequest("geppetto/profiles", asked);
+      const items = profileItems(found, before);
       const placeHolder =
-        profiles.length === 0
+        found.profiles.length === 0
           ? "geppetto.toml has no profiles: [profiles.NAME.chat] would be one"
           : "Profile that scripts run with";
       const picked = await vscode.window.showQuickPick(items, { title: "Geppetto: Profile", placeHolder });
       if (picked === undefined) return;
       await settings.update("profile", picked.name === "" ? undefined : picked.name, profileTarget(uri));
     } catch (error) {
-      void vscode.window.showErrorMessage(`The profiles cannot be read: ${text(error)}`);
+      // The server warns of settings that are wrong in the same words, and VS Code shows what it is told twice once.
+      void vscode.window.showWarningMessage(text(error));
     }
   }
 

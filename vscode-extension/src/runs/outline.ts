@@ -101,7 +101,8 @@ function runLine(run: Run, now: number, name: string): Line {
   };
 }
 
-function runIcon(run: Run): { icon: string; color?: string } {
+/** The sign of a run's state, here and in the status bar. */
+export function runIcon(run: Run): { icon: string; color?: string } {
   if (run.state === "queued") return { icon: "watch" };
   if (isGoingOn(run)) return { icon: "sync~spin", color: "charts.blue" };
   switch (run.outcome) {

@@ -47,7 +47,8 @@ export function circumstances({ origin }: Run): string[] {
 }
 
 export function waiting(run: Run): string {
-  return run.ahead === 0 ? "waiting for a free place" : `waiting behind ${run.ahead} others`;
+  if (run.ahead === 0) return "waiting for a free place";
+  return run.ahead === 1 ? "waiting behind 1 other" : `waiting behind ${run.ahead} others`;
 }
 
 /** Time, tokens and cost of a step. */

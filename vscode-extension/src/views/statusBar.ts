@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { isScript } from "../languages";
 import { isGoingOn, type Run } from "../runs/model";
+import { runIcon } from "../runs/outline";
 import type { Runs } from "../runs/runs";
 import { seconds, summary, tokensSoFar } from "../runs/words";
 import { nameOf } from "./channels";
@@ -42,7 +43,7 @@ export class StatusBar implements vscode.Disposable {
       this.#item.hide();
       return;
     }
-    this.#item.text = `${last.outcome === "ok" ? "$(check)" : "$(warning)"} ${summary(last, Date.now())}`;
+    this.#item.text = `$(${runIcon(last).icon}) ${summary(last, Date.now())}`;
     this.#item.tooltip = `${nameOf(last)}: show the output`;
     this.#item.command = {
       command: "geppetto.showRunOutput",
