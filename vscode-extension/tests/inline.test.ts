@@ -107,6 +107,32 @@ describe("the text behind a call", () => {
     expect(places(sitesIn(made, edits))).toEqual({ a: 5 });
   });
 
+  test("is there again when what took its line away is undone", () => {
+    const edits = new Edits();
+    const made = sitesIn(run(step("a", 5, 3)), edits);
+    const [deletion, undoing] = [
+      { start: at(4, 0), end: at(5, 0), text: "" },
+      { start: at(4, 0), end: at(4, 0), text: "  chatStep.run()\n" },
+    ];
+    edits.add(deletion);
+    expect(places(made)).toEqual({});
+    edits.undo(undoing);
+    take(made.run, step("b", 6), 1100);
+    expect(places(made)).toEqual({ a: 4, b: 5 });
+
+    // A run that knows the text without the line has its places behind it.
+    edits.add(deletion);
+    const later = newRun("later", { uri: `file://${FILE}` }, 0);
+    const others = sitesIn(later, edits);
+    take(later, step("c", 5), 1200);
+    edits.undo(undoing);
+    expect([places(made), places(others)]).toEqual([{ b: 5 }, { c: 5 }]);
+
+    // What undoes something else is an edit like others.
+    edits.undo(LINE_ABOVE);
+    expect(places(made)).toEqual({ b: 6 });
+  });
+
   test("is at its place when the script is opened again, unless the text is another one then", () => {
     const edits = new Edits();
     const made = run(step("a", 5));

@@ -13,15 +13,21 @@ export interface Change {
 
 /** Where a place is after a change; undefined if the change has taken it away. */
 export function moved(place: Point, change: Change): Point | undefined {
-  const { start, end, text } = change;
+  const { start, end } = change;
   if (isBefore(place, start)) return place;
   if (isBefore(place, end)) return undefined;
+  const after = endOf(change);
+  const line = place.line + after.line - end.line;
+  if (place.line > end.line) return { line, character: place.character };
+  return { line, character: place.character + after.character - end.character };
+}
+
+/** Where the text ends that a change has put in. */
+function endOf({ start, text }: Change): Point {
   const lines = text.split(/\r\n|\r|\n/);
   const last = lines.at(-1) ?? "";
-  const line = start.line + lines.length - 1;
-  if (place.line > end.line) return { line: place.line + line - end.line, character: place.character };
-  const column = last.length + (lines.length === 1 ? start.character : 0);
-  return { line, character: column + place.character - end.character };
+  const character = last.length + (lines.length === 1 ? start.character : 0);
+  return { line: start.line + lines.length - 1, character };
 }
 
 const NOTHING: Change = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 }, text: "" };
@@ -29,6 +35,8 @@ const EVERYTHING: Change = { ...NOTHING, end: { line: Number.MAX_SAFE_INTEGER, c
 
 /** What has become of a script's text since its first run: places of all its runs, and of replays of them, can follow. */
 export class Edits {
+  /** How many changes are not in `all` any more. */
+  undone = 0;
   readonly #all: Change[] = [];
   /** By run: how many changes there had been before. */
   readonly #before = new Map<string, number>();
@@ -53,6 +61,17 @@ export class Edits {
     this.#all.push(change);
   }
 
+  /** As if the last change had not been, if this is what undoes it: what it has taken away is there again. */
+  undo(change: Change): void {
+    const last = this.#all.at(-1);
+    const isKnown = [...this.#before.values()].includes(this.#all.length); // to runs that have begun since
+    if (last === undefined || isKnown || !isInverse(change, last)) this.#all.push(change);
+    else {
+      this.#all.pop();
+      this.undone++;
+    }
+  }
+
   /** While it is closed, anybody may change it, and nobody tells. */
   close(text: string): void {
     this.#closed = { text, change: this.#all.push(EVERYTHING) - 1 };
@@ -62,6 +81,14 @@ export class Edits {
     if (this.#closed?.text === text) this.#all[this.#closed.change] = NOTHING;
     this.#closed = undefined;
   }
+}
+
+function isInverse(one: Change, other: Change): boolean {
+  return isSame(one.start, other.start) && isSame(one.end, endOf(other)) && isSame(endOf(one), other.end);
+}
+
+function isSame(one: Point, other: Point): boolean {
+  return one.line === other.line && one.character === other.character;
 }
 
 function isBefore(one: Point, other: Point): boolean {

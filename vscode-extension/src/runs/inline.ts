@@ -25,7 +25,8 @@ const HOVER_TOOLS = 20;
 export class CallSites {
   #sites = new Map<string, CallSite>();
   #seen = 0;
-  #followed: number;
+  #followed = 0;
+  #undone: number | undefined;
 
   /**
    * @param isHere whether a file is the script itself, and not something that it imports.
@@ -35,12 +36,11 @@ export class CallSites {
     readonly run: Run,
     private readonly isHere: (file: string) => boolean,
     private readonly edits: Edits,
-  ) {
-    this.#followed = edits.all.length;
-  }
+  ) {}
 
   /** Those that are still in the text, in no order. */
   get all(): CallSite[] {
+    if (this.#undone !== this.edits.undone) this.#begin();
     for (const change of this.edits.all.slice(this.#followed)) this.#follow(change);
     this.#followed = this.edits.all.length;
     for (; this.#seen < this.run.steps.length; this.#seen++) {
@@ -48,6 +48,13 @@ export class CallSites {
       if (step?.place != null && this.isHere(step.place.file)) this.#add(step, step.place);
     }
     return [...this.#sites.values()];
+  }
+
+  #begin(): void {
+    this.#sites.clear();
+    this.#seen = 0;
+    this.#followed = this.edits.all.length;
+    this.#undone = this.edits.undone;
   }
 
   #follow(change: Change): void {

@@ -40,11 +40,15 @@ export class InlineText implements vscode.Disposable {
         this.#all();
       }),
       vscode.window.onDidChangeVisibleTextEditors(() => this.#all()),
-      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges, reason }) => {
         const uri = document.uri.toString();
         const edits = this.#edits.get(uri);
         if (edits === undefined) return;
-        for (const { range, text } of contentChanges) edits.add({ start: range.start, end: range.end, text });
+        for (const { range, text } of contentChanges) {
+          const change = { start: range.start, end: range.end, text };
+          if (reason === vscode.TextDocumentChangeReason.Undo) edits.undo(change);
+          else edits.add(change);
+        }
         this.#stale.add(uri);
         this.#pace.soon();
       }),
