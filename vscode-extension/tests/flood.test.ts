@@ -108,6 +108,7 @@ vi.mock("vscode", () => {
       onDidChangeTextDocument: never,
       onDidCloseTextDocument: never,
       onDidOpenTextDocument: never,
+      onDidRenameFiles: never,
     },
   };
 });

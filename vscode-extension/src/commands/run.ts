@@ -18,7 +18,7 @@ type Asking = "required" | "all";
 
 export class RunCommands {
   /** What ran last, to run it again. */
-  #last: RunParams | undefined;
+  #last: { readonly params: RunParams; readonly run: Run | undefined } | undefined;
   /** The params that were given last, by script. */
   readonly #given = new Map<string, Params>();
 
@@ -53,7 +53,9 @@ export class RunCommands {
 
   async runAgain(): Promise<Run | undefined> {
     if (this.#last === undefined) return this.run();
-    return (await mayRun()) ? this.#start(this.#last) : undefined;
+    if (!(await mayRun())) return undefined;
+    const { params, run } = this.#last;
+    return this.#startAsLast({ ...params, uri: run?.origin.uri ?? params.uri ?? null }); // it may be renamed
   }
 
   /** Plays a run again from its record, as fast as it was. Nothing is asked of a model. */
@@ -81,8 +83,12 @@ export class RunCommands {
       if (here.length > 0) goingOn = here;
       else if (goingOn.length > 1) {
         const chosen = await pickRun(goingOn, "Cancel");
-        goingOn = chosen === undefined ? [] : [chosen];
+        if (chosen === undefined) return;
+        goingOn = [chosen];
       }
+    }
+    if (goingOn.length === 0) {
+      void vscode.window.showInformationMessage("There is no run that could be cancelled.");
     }
     await Promise.all(goingOn.map((each) => this.runs.cancel(each)));
   }
@@ -169,13 +175,19 @@ export class RunCommands {
       params = answer;
     }
     const profile = vscode.workspace.getConfiguration("geppetto.run", uri).get<string>("profile", "").trim();
-    this.#last = {
+    return this.#startAsLast({
       uri: script,
       params,
       ...(profile === "" ? {} : { profile }),
       ...(range === undefined ? {} : { range }),
-    };
-    return this.#start(this.#last);
+    });
+  }
+
+  async #startAsLast(params: RunParams): Promise<Run | undefined> {
+    this.#last = { params, run: undefined };
+    const run = await this.#start(params);
+    this.#last = { params, run };
+    return run;
   }
 
   /** What the user gives for the params; undefined if the script should not run. */

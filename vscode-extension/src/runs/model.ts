@@ -1,5 +1,6 @@
 /** A run as its events have told it so far. Every event costs the same, however long the run is. */
 import type { LaterEvent, RunError, RunEvent, SourcePlace, Usage } from "../protocol.gen";
+import type { Renaming } from "./renaming";
 
 export type Outcome = "ok" | "error" | "limit" | "cancelled" | "lost";
 
@@ -17,7 +18,7 @@ export interface Step {
   readonly id: string;
   /** The global that was started, such as `chatStep`. */
   readonly name: string;
-  readonly place: SourcePlace | null;
+  place: SourcePlace | null;
   readonly engine: string;
   readonly began: number;
   ended: number | undefined;
@@ -66,6 +67,8 @@ export interface Run {
   costUsd: number | null;
   /** Characters that were left out on the way here. */
   missing: number;
+  /** Of the files that have got other names while it goes on: it tells their old ones. */
+  readonly renamings: Renaming[];
 }
 
 /** More of one step's text is not kept. */
@@ -88,6 +91,7 @@ export function newRun(id: string, origin: RunOrigin, now: number): Run {
     outputTokens: 0,
     costUsd: null,
     missing: 0,
+    renamings: [],
   };
 }
 
@@ -111,7 +115,7 @@ export function take(run: Run, event: RunEvent, now: number): void {
       const step: Step = {
         id: event.stepId,
         name: event.name,
-        place: event.place,
+        place: event.place && run.renamings.reduce(renamedPlace, event.place),
         engine: event.event.meta.engine,
         began: now,
         ended: undefined,
@@ -146,13 +150,22 @@ export function take(run: Run, event: RunEvent, now: number): void {
       run.missing += event.characters;
       break;
     case "end":
-      run.errors = event.errors;
+      run.errors = event.errors.map((error) => run.renamings.reduce(renamedError, error));
       run.inputTokens = event.inputTokens;
       run.outputTokens = event.outputTokens;
       run.costUsd = event.costUsd;
       end(run, event.outcome, event.seconds, now);
       break;
   }
+}
+
+/** Files have got other names. */
+export function follow(run: Run, rename: Renaming): void {
+  const { uri } = run.origin;
+  if (uri !== undefined) run.origin = { ...run.origin, uri: rename(uri) };
+  for (const step of run.steps) step.place = step.place && renamedPlace(step.place, rename);
+  run.errors = run.errors.map((error) => renamedError(error, rename));
+  if (isGoingOn(run)) run.renamings.push(rename);
 }
 
 /** The server has gone without telling the end. */
@@ -184,6 +197,19 @@ function stopSteps(run: Run, now: number): void {
       step.ended = now;
     }
   }
+}
+
+function renamedPlace(place: SourcePlace, rename: Renaming): SourcePlace {
+  return { ...place, file: rename(place.file) };
+}
+
+function renamedError(error: RunError, rename: Renaming): RunError {
+  return {
+    ...error,
+    place: error.place && renamedPlace(error.place, rename),
+    frames: error.frames.map((frame) => ({ ...frame, place: renamedPlace(frame.place, rename) })),
+    cause: error.cause && renamedError(error.cause, rename),
+  };
 }
 
 function append(step: Step, delta: string): void {

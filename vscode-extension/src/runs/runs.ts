@@ -3,7 +3,8 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { RunEvent, RunEventParams, RunList, RunParams, RunStarted, TextRange } from "../protocol.gen";
 import type { Server } from "../server/server";
-import { isGoingOn, lose, newRun, type Run, type RunOrigin, take } from "./model";
+import { follow, isGoingOn, lose, newRun, type Run, type RunOrigin, take } from "./model";
+import { renaming } from "./renaming";
 import { Transcript } from "./transcript";
 
 /** Runs that have ended and are kept. */
@@ -31,7 +32,7 @@ export class Runs implements vscode.Disposable {
   /** After every event. Views take note and draw later. */
   readonly onDidSay = this.#said.event;
   readonly #listed = new vscode.EventEmitter<void>();
-  /** After a run has come or gone. */
+  /** After a run has come or gone, or may be of a script with another name. */
   readonly onDidChangeList = this.#listed.event;
   readonly #subscriptions: vscode.Disposable[];
 
@@ -42,6 +43,11 @@ export class Runs implements vscode.Disposable {
       ),
       server.onDidChangeState((state) => {
         if (state !== "running" && state !== "starting") this.#loseAll();
+      }),
+      vscode.workspace.onDidRenameFiles(({ files }) => {
+        const rename = renaming(files);
+        for (const run of this.#runs.values()) follow(run, rename);
+        this.#listed.fire();
       }),
     ];
   }

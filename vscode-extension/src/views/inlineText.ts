@@ -1,10 +1,10 @@
 /** The text of runs behind the calls in the editor, as it comes. */
-import { basename } from "node:path";
 import * as vscode from "vscode";
 import { isScript } from "../languages";
 import { Edits } from "../runs/drift";
 import { CallSites, hover, label, runToShow } from "../runs/inline";
 import type { Run } from "../runs/model";
+import { isScriptFile } from "../runs/renaming";
 import type { Runs } from "../runs/runs";
 import { numberIn } from "../settings";
 import { Pace } from "./pace";
@@ -163,11 +163,4 @@ export class InlineText implements vscode.Disposable {
     this.#shown.set(key, sites);
     return sites;
   }
-}
-
-/** Whether a file of a run is the script: one without a file is given a name like its own. */
-function isScriptFile(file: string, uri: vscode.Uri): boolean {
-  if (uri.scheme !== "file") return basename(file).startsWith(basename(uri.path));
-  // Where file systems do not tell case, drives come as `c:` and as `C:`.
-  return process.platform === "linux" ? file === uri.fsPath : file.toLowerCase() === uri.fsPath.toLowerCase();
 }
