@@ -14,8 +14,9 @@ import { ServerStatus } from "./server/status";
 import { Channels } from "./views/channels";
 import { RunDocuments } from "./views/documents";
 import { InlineText } from "./views/inlineText";
+import { openPlace } from "./views/places";
 import { LongRuns } from "./views/progress";
-import { OPEN_PLACE, openPlace, RunsTree } from "./views/runsTree";
+import { OPEN_PLACE, RunsTree } from "./views/runsTree";
 import { StatusBar } from "./views/statusBar";
 
 let stop: (() => Promise<void>) | undefined;
@@ -82,7 +83,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "geppetto.restartServer": () => server.restart(),
     "geppetto.showLog": () => log.show(),
     "geppetto.showReport": () => showReport(context, server, runs, documents),
-    [OPEN_PLACE]: (place) => openPlace(place as SourcePlace),
+    [OPEN_PLACE]: (run, place) => openPlace(runs.get(run as string), place as SourcePlace),
   };
   for (const [command, handler] of Object.entries(handlers)) {
     context.subscriptions.push(vscode.commands.registerCommand(command, handler));

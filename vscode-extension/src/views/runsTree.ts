@@ -1,6 +1,5 @@
 /** The Runs view. */
 import * as vscode from "vscode";
-import type { SourcePlace } from "../protocol.gen";
 import { isGoingOn, type Run } from "../runs/model";
 import { childrenOf, lineOf, type Node } from "../runs/outline";
 import type { Runs } from "../runs/runs";
@@ -59,7 +58,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     );
     item.contextValue = node.kind === "run" ? (isGoingOn(node.run) ? "run.goingOn" : "run.ended") : node.kind;
     if (line.place !== undefined) {
-      item.command = { command: OPEN_PLACE, title: "Go to Source", arguments: [line.place] };
+      item.command = { command: OPEN_PLACE, title: "Go to Source", arguments: [node.run.id, line.place] };
     } else if (node.kind === "run") {
       item.command = { command: "geppetto.showRunOutput", title: "Show Output", arguments: [node] };
     }
@@ -110,14 +109,6 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     this.#roots.set(run, node);
     return node;
   }
-}
-
-/** Opens the source at a place. */
-export async function openPlace(place: SourcePlace): Promise<void> {
-  const at = new vscode.Position(Math.max(place.line - 1, 0), Math.max(place.column - 1, 0));
-  const known = vscode.workspace.textDocuments.find(({ uri }) => uri.fsPath === place.file);
-  const uri = known?.uri ?? vscode.Uri.file(place.file);
-  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
 }
 
 /** The run of a line of the tree, or of whatever a command got. */

@@ -1,0 +1,38 @@
+/** Going to the source of what a run has told. */
+import { basename } from "node:path";
+import * as vscode from "vscode";
+import type { SourcePlace } from "../protocol.gen";
+import type { Run } from "../runs/model";
+import { isScriptFile } from "../runs/renaming";
+
+export async function openPlace(run: Run | undefined, place: SourcePlace): Promise<void> {
+  const uri = uriOf(run, place.file);
+  if (!(await isThere(uri))) {
+    void vscode.window.showInformationMessage(`${basename(uri.path)} is not there any more.`);
+    return;
+  }
+  const at = new vscode.Position(Math.max(place.line - 1, 0), Math.max(place.column - 1, 0));
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
+}
+
+/** A script may have no file, or be in the editor under a name that is not quite the file's. */
+function uriOf(run: Run | undefined, file: string): vscode.Uri {
+  if (run?.origin.uri !== undefined) {
+    const script = vscode.Uri.parse(run.origin.uri);
+    if (isScriptFile(file, script)) return script;
+  }
+  return vscode.Uri.file(file);
+}
+
+/** Asked before: VS Code would make an untitled script anew, and show an error of its own for a file. */
+async function isThere(uri: vscode.Uri): Promise<boolean> {
+  const wanted = uri.toString();
+  if (vscode.workspace.textDocuments.some((document) => document.uri.toString() === wanted)) return true;
+  if (uri.scheme === "untitled") return false;
+  try {
+    await vscode.workspace.fs.stat(uri);
+    return true;
+  } catch {
+    return false;
+  }
+}
