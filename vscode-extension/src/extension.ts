@@ -83,7 +83,10 @@ export function activate(context: vscode.ExtensionContext): void {
     "geppetto.restartServer": () => server.restart(),
     "geppetto.showLog": () => log.show(),
     "geppetto.showReport": () => showReport(context, server, runs, documents),
-    [OPEN_PLACE]: (run, place) => openPlace(runs.get(run as string), place as SourcePlace),
+    [OPEN_PLACE]: (id, there) => {
+      const [run, place] = [runs.get(id as string), there as SourcePlace];
+      return openPlace(run, place, run && inlineText.now(run, place));
+    },
   };
   for (const [command, handler] of Object.entries(handlers)) {
     context.subscriptions.push(vscode.commands.registerCommand(command, handler));

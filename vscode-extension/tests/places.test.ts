@@ -62,6 +62,13 @@ describe("a place that a run has told", () => {
     expect(seen.shown).toEqual([["file:///w/lib.js", { line: 0, character: 0 }]]);
   });
 
+  test("has moved with edits", async () => {
+    seen.files = ["/w/a.js"];
+    const place = { file: "/w/a.js", line: 1, column: 1 };
+    await openPlace(script("file:///w/a.js"), place, { line: 3, character: 0 });
+    expect(seen.shown).toEqual([["file:///w/a.js", { line: 3, character: 0 }]]);
+  });
+
   test.each([
     ["untitled:Untitled-1", "/w/Untitled-1.geppetto.ts", "Untitled-1"],
     ["file:///w/a.geppetto.js", "/w/a.geppetto.js", "a.geppetto.js"],

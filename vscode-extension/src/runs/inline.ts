@@ -50,6 +50,12 @@ export class CallSites {
     return [...this.#sites.values()];
   }
 
+  /** Where the call is now that was at a place when it ran; undefined if it is no such call, or gone. */
+  now(place: SourcePlace): Point | undefined {
+    const site = this.isHere(place.file) ? this.all.find(({ key }) => key === keyOf(place)) : undefined;
+    return site?.place;
+  }
+
   #begin(): void {
     this.#sites.clear();
     this.#seen = 0;
@@ -66,7 +72,7 @@ export class CallSites {
   }
 
   #add(step: Step, place: SourcePlace): void {
-    const key = `${place.line}:${place.column}`;
+    const key = keyOf(place);
     const before = this.#sites.get(key);
     if (before !== undefined) {
       before.step = step;
@@ -79,6 +85,10 @@ export class CallSites {
     }
     if (now !== undefined) this.#sites.set(key, { key, place: now, step, times: 1 });
   }
+}
+
+function keyOf({ line, column }: SourcePlace): string {
+  return `${line}:${column}`;
 }
 
 /**

@@ -1,7 +1,8 @@
 /** The text of runs behind the calls in the editor, as it comes. */
 import * as vscode from "vscode";
 import { isScript } from "../languages";
-import { Edits } from "../runs/drift";
+import type { SourcePlace } from "../protocol.gen";
+import { Edits, type Point } from "../runs/drift";
 import { CallSites, hover, label, runToShow } from "../runs/inline";
 import type { Run } from "../runs/model";
 import { isScriptFile } from "../runs/renaming";
@@ -63,6 +64,12 @@ export class InlineText implements vscode.Disposable {
         if (change.affectsConfiguration("geppetto.inline")) this.#all();
       }),
     ];
+  }
+
+  /** Where a call of a run is now, if its text is shown, and is not gone. */
+  now(run: Run, place: SourcePlace): Point | undefined {
+    const sites = run.origin.uri === undefined ? undefined : this.#shown.get(run.origin.uri);
+    return sites?.run === run ? sites.now(place) : undefined;
   }
 
   /** Takes the text of a script's runs away; of all scripts without one. */

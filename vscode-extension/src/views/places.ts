@@ -2,16 +2,19 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import type { SourcePlace } from "../protocol.gen";
+import type { Point } from "../runs/drift";
 import type { Run } from "../runs/model";
 import { isScriptFile } from "../runs/renaming";
 
-export async function openPlace(run: Run | undefined, place: SourcePlace): Promise<void> {
+/** @param now where it is after edits, if that is known; counted from 0. */
+export async function openPlace(run: Run | undefined, place: SourcePlace, now?: Point): Promise<void> {
   const uri = uriOf(run, place.file);
   if (!(await isThere(uri))) {
     void vscode.window.showInformationMessage(`${basename(uri.path)} is not there any more.`);
     return;
   }
-  const at = new vscode.Position(Math.max(place.line - 1, 0), Math.max(place.column - 1, 0));
+  const { line, character } = now ?? { line: place.line - 1, character: place.column - 1 };
+  const at = new vscode.Position(Math.max(line, 0), Math.max(character, 0));
   await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
 }
 
