@@ -109,6 +109,7 @@ vi.mock("vscode", () => {
       onDidCloseTextDocument: never,
       onDidOpenTextDocument: never,
       onDidRenameFiles: never,
+      onDidSaveTextDocument: never,
     },
   };
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type * as vscode from "vscode";
 import { follow, newRun, type Run, take } from "../src/runs/model";
-import { isScriptFile, renaming } from "../src/runs/renaming";
+import { isScriptFile, renaming, saving } from "../src/runs/renaming";
 import { end, error, step } from "./events";
 
 function uri(path: string, scheme = "file"): vscode.Uri {
@@ -86,6 +86,17 @@ describe("a run whose script is renamed", () => {
     expect(run.steps.at(-1)?.place?.file).toBe("/w/c.geppetto.js");
     expect(run.errors[0]?.place?.file).toBe("/w/c.geppetto.js");
   });
+});
+
+test("an untitled script that is saved takes its runs along", () => {
+  const untitled = uri("Untitled-1", "untitled");
+  const run = newRun("r", { uri: untitled.toString() }, 0);
+  take(run, step("a", 1, 1, "/w/Untitled-1.geppetto.ts"), 0);
+  take(run, step("b", 1, 1, "/w/lib.js"), 0);
+  follow(run, saving(untitled, uri("/w/a.geppetto.ts")));
+  take(run, step("c", 2, 1, "/w/Untitled-1.geppetto.ts"), 0);
+  expect(run.origin.uri).toBe("file:///w/a.geppetto.ts");
+  expect(places(run)).toEqual(["/w/a.geppetto.ts", "/w/lib.js", "/w/a.geppetto.ts"]);
 });
 
 test("a script without a file has one with a name like its own", () => {

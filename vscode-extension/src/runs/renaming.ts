@@ -20,6 +20,14 @@ export function renaming(files: readonly { oldUri: vscode.Uri; newUri: vscode.Ur
   };
 }
 
+/** Follows a script without a file to the one that it is saved as. */
+export function saving(untitled: vscode.Uri, saved: vscode.Uri): Renaming {
+  return (name) => {
+    if (name === untitled.toString()) return saved.toString();
+    return isScriptFile(name, untitled) ? saved.fsPath : name;
+  };
+}
+
 /** Whether a file of a run is the script: one without a file is given a name like its own. */
 export function isScriptFile(file: string, uri: vscode.Uri): boolean {
   return uri.scheme === "file" ? isSame(file, uri.fsPath) : basename(file).startsWith(basename(uri.path));

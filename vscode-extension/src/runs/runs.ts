@@ -4,7 +4,7 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import type { RunEvent, RunEventParams, RunList, RunParams, RunStarted, TextRange } from "../protocol.gen";
 import type { Server } from "../server/server";
 import { follow, isGoingOn, lose, newRun, type Run, type RunOrigin, take } from "./model";
-import { renaming } from "./renaming";
+import { type Renaming, renaming, saving } from "./renaming";
 import { Transcript } from "./transcript";
 
 /** Runs that have ended and are kept. */
@@ -28,6 +28,8 @@ export interface Said {
 export class Runs implements vscode.Disposable {
   readonly #runs = new Map<string, Run>();
   readonly #records = new WeakMap<Run, Record>();
+  /** By untitled documents. */
+  readonly #savedAs = new WeakMap<vscode.TextDocument, vscode.Uri>();
   readonly #said = new vscode.EventEmitter<Said>();
   /** After every event. Views take note and draw later. */
   readonly onDidSay = this.#said.event;
@@ -44,11 +46,9 @@ export class Runs implements vscode.Disposable {
       server.onDidChangeState((state) => {
         if (state !== "running" && state !== "starting") this.#loseAll();
       }),
-      vscode.workspace.onDidRenameFiles(({ files }) => {
-        const rename = renaming(files);
-        for (const run of this.#runs.values()) follow(run, rename);
-        this.#listed.fire();
-      }),
+      vscode.workspace.onDidRenameFiles(({ files }) => this.#follow(renaming(files))),
+      vscode.workspace.onDidSaveTextDocument((document) => this.#noteSaved(document)),
+      vscode.workspace.onDidCloseTextDocument((document) => this.#followSaved(document)),
     ];
   }
 
@@ -144,6 +144,27 @@ export class Runs implements vscode.Disposable {
     } catch {
       // The server has gone meanwhile: the run ends as lost.
     }
+  }
+
+  #follow(rename: Renaming): void {
+    for (const run of this.#runs.values()) follow(run, rename);
+    this.#listed.fire();
+  }
+
+  /**
+   * VS Code does not tell what an untitled script is saved as: it saves another document with the same text, then empties
+   * the untitled one and closes it.
+   */
+  #noteSaved(saved: vscode.TextDocument): void {
+    for (const document of vscode.workspace.textDocuments) {
+      if (document.uri.scheme === "untitled" && document.getText() === saved.getText())
+        this.#savedAs.set(document, saved.uri);
+    }
+  }
+
+  #followSaved(closed: vscode.TextDocument): void {
+    const saved = this.#savedAs.get(closed);
+    if (saved !== undefined) this.#follow(saving(closed.uri, saved));
   }
 
   #say(run: Run, event: RunEvent | undefined, text: string): void {
