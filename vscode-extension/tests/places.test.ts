@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { newRun } from "../src/runs/model";
 import { openPlace } from "../src/views/places";
@@ -24,7 +25,11 @@ vi.mock("vscode", () => {
     Range: class {
       constructor(readonly start: { line: number; character: number }) {}
     },
-    Uri: { parse: uri, file: (path: string) => uri(`file://${path}`) },
+    Uri: {
+      parse: uri,
+      file: (path: string) => uri(`file://${path}`),
+      joinPath: (base: { path: string }, name: string) => uri(`file://${posix.join(base.path, name)}`),
+    },
     window: {
       showTextDocument: async (shown: unknown, options: { selection: { start: unknown } }) =>
         seen.shown.push([String(shown), options.selection.start]),
@@ -34,6 +39,8 @@ vi.mock("vscode", () => {
       get textDocuments() {
         return seen.open.map((text) => ({ uri: uri(text) }));
       },
+      getWorkspaceFolder: ({ path }: { path: string }) =>
+        path.startsWith("/w/") ? { uri: uri("file:///w") } : undefined,
       fs: {
         stat: async (asked: { path: string }) => {
           if (!seen.files.includes(asked.path)) throw new Error("cannot open it");
@@ -56,10 +63,14 @@ describe("a place that a run has told", () => {
     expect(seen.shown).toEqual([["untitled:Untitled-1", { line: 2, character: 4 }]]);
   });
 
-  test("is in what the script imports", async () => {
-    seen.files = ["/w/lib.js"];
-    await openPlace(script("file:///w/a.geppetto.js"), { file: "/w/lib.js", line: 1, column: 1 });
-    expect(seen.shown).toEqual([["file:///w/lib.js", { line: 0, character: 0 }]]);
+  test.each([
+    ["file:///w/sub/a.geppetto.js", "sub/lib.js", "/w/sub/lib.js"],
+    ["file:///elsewhere/a.geppetto.js", "lib.js", "/elsewhere/lib.js"],
+    ["file:///w/a.geppetto.js", "/shared/lib.js", "/shared/lib.js"],
+  ])("is in what the script imports: %s, %s", async (uri, file, path) => {
+    seen.files = [path];
+    await openPlace(script(uri), { file, line: 1, column: 1 });
+    expect(seen.shown).toEqual([[`file://${path}`, { line: 0, character: 0 }]]);
   });
 
   test("has moved with edits", async () => {

@@ -9,12 +9,14 @@ function uri(path: string, scheme = "file"): vscode.Uri {
   return { scheme, path, fsPath: path, toString: () => text } as vscode.Uri;
 }
 
-const renamed = (from: string, to: string) => renaming([{ oldUri: uri(from), newUri: uri(to) }]);
+const relative = ({ path }: vscode.Uri): string => path.replace("/w/", "");
+const renamed = (from: string, to: string) => renaming([{ oldUri: uri(from), newUri: uri(to) }], relative);
 const places = (run: Run): unknown[] => run.steps.map(({ place }) => place?.file);
 
 describe("a renaming", () => {
   test.each([
     ["of the file", "/w/a.js", "/w/b.js", "/w/b.js"],
+    ["of what is named from the workspace's folder", "a.js", "/w/b.js", "b.js"],
     ["of its URI", "file:///w/a.js", "/w/b.js", "file:///w/b.js"],
     ["of another file that begins like it", "/w/a.json", "/w/b.js", "/w/a.json"],
   ])("%s", (_name, name, to, expected) => {
@@ -33,10 +35,11 @@ describe("a renaming", () => {
 
   test("of two files that change their names", () => {
     const [a, b] = [uri("/w/a.js"), uri("/w/b.js")];
-    const rename = renaming([
+    const files = [
       { oldUri: a, newUri: b },
       { oldUri: b, newUri: a },
-    ]);
+    ];
+    const rename = renaming(files, relative);
     expect(["/w/a.js", "/w/b.js"].map(rename)).toEqual(["/w/b.js", "/w/a.js"]);
   });
 });

@@ -21,6 +21,7 @@ vi.mock("vscode", () => ({
     }
   },
   workspace: {
+    asRelativePath: ({ path }: { path: string }) => path,
     get textDocuments() {
       return code.documents;
     },

@@ -5,11 +5,19 @@ import type * as vscode from "vscode";
 /** What is called so now: a file, by its path or its URI. */
 export type Renaming = (name: string) => string;
 
-/** Follows a file, or all that is in a folder. */
-export function renaming(files: readonly { oldUri: vscode.Uri; newUri: vscode.Uri }[]): Renaming {
+/**
+ * Follows a file, or all that is in a folder.
+ *
+ * @param relative its path from the workspace's folder: runs name so what a script imports.
+ */
+export function renaming(
+  files: readonly { oldUri: vscode.Uri; newUri: vscode.Uri }[],
+  relative: (uri: vscode.Uri) => string,
+): Renaming {
   const names = files.flatMap(({ oldUri, newUri }) => [
     [oldUri.toString(), newUri.toString()] as const,
     [oldUri.fsPath, newUri.fsPath] as const,
+    [relative(oldUri), relative(newUri)] as const,
   ]);
   return (name) => {
     for (const [from, to] of names) {

@@ -46,7 +46,9 @@ export class Runs implements vscode.Disposable {
       server.onDidChangeState((state) => {
         if (state !== "running" && state !== "starting") this.#loseAll();
       }),
-      vscode.workspace.onDidRenameFiles(({ files }) => this.#follow(renaming(files))),
+      vscode.workspace.onDidRenameFiles(({ files }) =>
+        this.#follow(renaming(files, (uri) => vscode.workspace.asRelativePath(uri, false))),
+      ),
       vscode.workspace.onDidSaveTextDocument((document) => this.#noteSaved(document)),
       vscode.workspace.onDidCloseTextDocument((document) => this.#followSaved(document)),
     ];

@@ -1,5 +1,5 @@
 /** Going to the source of what a run has told. */
-import { basename } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import * as vscode from "vscode";
 import type { SourcePlace } from "../protocol.gen";
 import type { Point } from "../runs/drift";
@@ -18,13 +18,18 @@ export async function openPlace(run: Run | undefined, place: SourcePlace, now?: 
   await vscode.window.showTextDocument(uri, { selection: new vscode.Range(at, at) });
 }
 
-/** A script may have no file, or be in the editor under a name that is not quite the file's. */
+/**
+ * A script may have no file, or be in the editor under a name that is not quite the file's. What it imports is named from
+ * the workspace's folder, or from the script's if that is in none.
+ */
 function uriOf(run: Run | undefined, file: string): vscode.Uri {
-  if (run?.origin.uri !== undefined) {
-    const script = vscode.Uri.parse(run.origin.uri);
-    if (isScriptFile(file, script)) return script;
-  }
-  return vscode.Uri.file(file);
+  if (run?.origin.uri === undefined) return vscode.Uri.file(file);
+  const script = vscode.Uri.parse(run.origin.uri);
+  if (isScriptFile(file, script)) return script;
+  if (isAbsolute(file)) return vscode.Uri.file(file);
+  const { workspaceFolders, getWorkspaceFolder } = vscode.workspace;
+  const folder = script.scheme === "untitled" ? workspaceFolders?.[0] : getWorkspaceFolder(script);
+  return vscode.Uri.joinPath(folder?.uri ?? vscode.Uri.joinPath(script, ".."), file);
 }
 
 /** Asked before: VS Code would make an untitled script anew, and show an error of its own for a file. */
