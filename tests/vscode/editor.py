@@ -21,6 +21,12 @@ window.inlineTexts = () => [...document.querySelectorAll('.view-line span span')
     .map((span) => getComputedStyle(span, '::after').content)
     .filter((content) => content.startsWith('"'))
     .map((content) => content.slice(1, -1).replace(/\\(.)/g, '$1').replace(/\u00a0/g, ' '));
+window.lineOf = (mark) => {
+    const lines = [...document.querySelectorAll('.editor-group-container.active .view-line')]
+        .sort((a, b) => parseInt(a.style.top) - parseInt(b.style.top));
+    return 1 + lines.findIndex((line) => [...line.querySelectorAll('span span')]
+        .some((span) => getComputedStyle(span, '::after').content.includes(mark)));
+};
 window.watch = () => {
     window.seen = [];
     window.began = undefined;
@@ -169,6 +175,16 @@ class Editor:
         # A menu that has just come takes no clicks.
         self.until("the menu to be gone", lambda: not line.is_visible() or self.press("Enter"))
 
+    def rename(self, name: str, new: str) -> None:
+        """Gives a file of the workspace, which is in the editor, another name."""
+        self.command("View: Show Explorer")
+        self.row(name).click()
+        self.press("F2")
+        field = self.page.locator(".explorer-item-edited input")
+        field.fill(new)
+        field.press("Enter")
+        self.until(f"the editor of {new}", lambda: self.active() == new or self.dialog())
+
     def answer(self, question: str, text: str) -> None:
         """Types the answer to a question."""
         self.page.locator(".quick-input-title", has_text=question).wait_for()
@@ -265,6 +281,14 @@ class Editor:
     def inline(self) -> list[str]:
         """The texts that decorations show in all editors."""
         return self.page.evaluate("inlineTexts()")
+
+    def line_of(self, mark: str) -> int:
+        """The line of the active editor behind which a decoration with a mark stands; 0 if there is none."""
+        return self.page.evaluate("lineOf", mark)
+
+    def dialog(self) -> str:
+        """What VS Code asks before anything else can be done."""
+        return " ".join(self.texts(".monaco-dialog-box"))
 
     def streaming(self) -> list[str]:
         """Those of them that still grow."""

@@ -87,6 +87,24 @@ def test_two_runs_at_once(editor: Editor) -> None:
     editor.until("the end of the first", lambda: not editor.streaming())
 
 
+def test_a_renamed_script_keeps_its_run(editor: Editor) -> None:
+    editor.open("endless.geppetto.js")
+    editor.command("Geppetto: Run Script")
+    editor.until("the text", lambda: len(editor.streaming()) == 1)
+    line = editor.line_of("▌")
+    editor.goto(1)
+    editor.type("// later\n")
+    editor.press("Control+s")
+    editor.rename("endless.geppetto.js", "forever.geppetto.js")
+    assert "refactoring" not in editor.dialog()
+    editor.until("the text at its call", lambda: editor.line_of("▌") == line + 1)
+    editor.lens("Cancel")
+    editor.until("the end", lambda: any("cancelled" in text for text in editor.inline()))
+    editor.goto(1)
+    editor.press("Control+Shift+k", "Control+s")
+    editor.rename("forever.geppetto.js", "endless.geppetto.js")
+
+
 def test_thirty_streams_at_once_are_kept_apart(editor: Editor) -> None:
     editor.open("many.geppetto.js")
     editor.command("Geppetto: Run Script")

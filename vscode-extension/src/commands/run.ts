@@ -6,6 +6,7 @@ import { isGoingOn, type Run } from "../runs/model";
 import { profileItems } from "../runs/profiles";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
+import { textIn } from "../settings";
 import { mayRun } from "../trust";
 import { type Channels, nameOf } from "../views/channels";
 import type { InlineText } from "../views/inlineText";
@@ -174,7 +175,7 @@ export class RunCommands {
       if (answer === undefined) return undefined;
       params = answer;
     }
-    const profile = vscode.workspace.getConfiguration("geppetto.run", uri).get<string>("profile", "").trim();
+    const profile = textIn(vscode.workspace.getConfiguration("geppetto.run", uri).get("profile"));
     return this.#startAsLast({
       uri: script,
       params,

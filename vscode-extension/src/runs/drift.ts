@@ -52,6 +52,11 @@ export class Edits {
     if (!this.#before.has(run)) this.#before.set(run, this.#before.get(replayOf ?? run) ?? this.#all.length);
   }
 
+  /** Whether a run has begun with this text. */
+  knows(run: string): boolean {
+    return this.#before.has(run);
+  }
+
   /** How many changes were made before a run, or before the one that it replays. */
   before(run: string): number {
     return this.#before.get(run) ?? this.#all.length;

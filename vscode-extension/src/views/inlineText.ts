@@ -89,12 +89,24 @@ export class InlineText implements vscode.Disposable {
     const { all } = this.runs;
     for (const { id, origin } of all.toReversed()) {
       if (origin.uri === undefined) continue;
-      const edits = this.#edits.get(origin.uri) ?? new Edits();
+      const edits = this.#edits.get(origin.uri) ?? this.#takeOver(id, origin.uri) ?? new Edits();
       this.#edits.set(origin.uri, edits);
       edits.begin(id, origin.replayOf);
     }
     const scripts = new Set(all.map(({ origin: { uri } }) => uri));
     for (const uri of this.#edits.keys()) if (!scripts.has(uri)) this.#edits.delete(uri);
+  }
+
+  /** The edits of a run's script under the name that it had before. */
+  #takeOver(run: string, uri: string): Edits | undefined {
+    for (const [before, edits] of this.#edits) {
+      if (!edits.knows(run)) continue;
+      this.#edits.delete(before);
+      const document = vscode.workspace.textDocuments.find((each) => each.uri.toString() === uri);
+      if (document !== undefined) edits.open(document.getText()); // it was closed under the other name
+      return edits;
+    }
+    return undefined;
   }
 
   #touch(run: Run): void {
