@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from playwright.sync_api import Error, FloatRect, Locator, Page
+from playwright.sync_api import Error, FloatRect, Locator, Page, TimeoutError
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds: for a machine that is busy with other things
@@ -350,15 +350,20 @@ class Editor:
         exactly = self.page.locator(".label-name", has_text=re.compile(f"^{re.escape(label)}$"))
         row = self.page.locator(".quick-input-list .monaco-list-row").filter(has=exactly)
 
-        def is_listed() -> bool:
+        def is_clicked() -> bool:
             if not field.is_visible():
                 self.press(key)
             elif field.input_value() != filter:
                 field.fill(filter)
-            return row.count() > 0
+            elif row.count() > 0:
+                try:
+                    row.first.click(timeout=2000)
+                except TimeoutError:
+                    return False  # something else took the keys, and with them the list
+                return True
+            return False
 
         self.press("Escape")
-        self.until(f"{label!r} in the list", is_listed)
-        row.first.click()
+        self.until(f"{label!r} in the list", is_clicked)
         # It is gone, or asks for something else.
         self.until("it is chosen", lambda: not field.is_visible() or field.input_value() != filter)
