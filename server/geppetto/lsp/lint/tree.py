@@ -174,13 +174,6 @@ class Part:
         """A node with a place in it, from which it is not far to the name that stands there."""
         return self.root
 
-    def _find(self, word: bytes, start: int) -> int:
-        """Where a text begins, from a place on; -1 if it is not in this part."""
-        found = self._parsed.data.find(word, start, self.root.end_byte)
-        while found % 2 and found >= 0:  # the second half of a unit, and the first of another
-            found = self._parsed.data.find(word, found + 1, self.root.end_byte)
-        return found
-
     def call(self, node: Node) -> Call | None:
         """The call of a method that a node is, if it is one."""
         if node.type != "call_expression":
