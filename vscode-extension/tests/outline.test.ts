@@ -37,6 +37,13 @@ describe("the tree", () => {
     expect(below && lines(childrenOf(below)).at(-1)?.description).toContain("5 in, 4 out");
   });
 
+  test("tells what was told twice on two lines", () => {
+    const made = run({ kind: "notice", text: "begun anew" }, { kind: "notice", text: "begun anew" });
+    const told = lines(childrenOf({ kind: "run", run: made }));
+    expect(told.map(({ label }) => label)).toEqual(["begun anew", "begun anew"]);
+    expect(new Set(told.map(({ id }) => id)).size).toBe(2);
+  });
+
   test("goes to the source", () => {
     const made = run(step("a", 4, 9), end("error", [error("bad", 7)]));
     expect(lines(childrenOf({ kind: "run", run: made })).map(({ place }) => place?.line)).toEqual([4, 7]);

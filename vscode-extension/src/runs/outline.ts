@@ -9,7 +9,7 @@ export type Node =
   | { readonly kind: "tool"; readonly run: Run; readonly step: Step; readonly tool: ToolUse }
   | { readonly kind: "text"; readonly run: Run; readonly step: Step; readonly event: StepPart }
   | { readonly kind: "error"; readonly run: Run; readonly error: RunError }
-  | { readonly kind: "notice"; readonly run: Run; readonly text: string };
+  | { readonly kind: "notice"; readonly run: Run; readonly index: number };
 
 /** What a step shows below itself, besides its calls of tools. */
 export type StepPart = "start" | "said" | "ending";
@@ -39,7 +39,8 @@ export function childrenOf(node: Node): Node[] {
       const { run } = node;
       const steps = run.steps.slice(-MOST).map((step): Node => ({ kind: "step", run, step }));
       const errors = run.errors.map((error): Node => ({ kind: "error", run, error }));
-      const notices = run.notices.slice(-MOST).map((text): Node => ({ kind: "notice", run, text }));
+      // By its index: the same may be told twice, and VS Code takes no two lines of one id.
+      const notices = run.notices.map((_, index): Node => ({ kind: "notice", run, index })).slice(-MOST);
       return [...notices, ...steps, ...errors];
     }
     case "step": {
@@ -79,8 +80,8 @@ export function lineOf(node: Node, now: number, name: (run: Run) => string): Lin
       };
     case "notice":
       return {
-        id: `${node.run.id}/notice/${node.run.notices.indexOf(node.text)}`,
-        label: oneLine(node.text, LABEL * 2),
+        id: `${node.run.id}/notice/${node.index}`,
+        label: oneLine(node.run.notices[node.index] ?? "", LABEL * 2),
         description: "",
         icon: "info",
         hasChildren: false,
