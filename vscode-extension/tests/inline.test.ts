@@ -94,8 +94,7 @@ describe("the text behind a call", () => {
     expect(places(made)).toEqual({ a: 6, b: 7 });
     edits.add({ start: at(6, 0), end: at(7, 0), text: "" });
     expect(places(made)).toEqual({ b: 6 });
-    const now = (line: number, column: number, file = FILE) => made.now({ file, line, column });
-    expect([now(6, 1), now(5, 3), now(6, 1, "/lib.js")]).toEqual([at(6, 0), undefined, undefined]);
+    expect([edits.now("r", at(5, 0)), edits.now("r", at(4, 2))]).toEqual([at(6, 0), undefined]);
     take(made.run, step("c", 5, 3), 1200);
     expect(places(made)).toEqual({ b: 6 });
   });

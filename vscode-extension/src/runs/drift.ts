@@ -57,9 +57,12 @@ export class Edits {
     return this.#before.has(run);
   }
 
-  /** How many changes were made before a run, or before the one that it replays. */
-  before(run: string): number {
-    return this.#before.get(run) ?? this.#all.length;
+  /** Where a place is now that a run has told; undefined if it is gone. */
+  now(run: string, place: Point): Point | undefined {
+    let now: Point | undefined = place;
+    const before = this.#before.get(run) ?? this.#all.length;
+    for (const change of this.#all.slice(before)) now = now && moved(now, change);
+    return now;
   }
 
   add(change: Change): void {

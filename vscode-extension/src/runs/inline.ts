@@ -50,12 +50,6 @@ export class CallSites {
     return [...this.#sites.values()];
   }
 
-  /** Where the call is now that was at a place when it ran; undefined if it is no such call, or gone. */
-  now(place: SourcePlace): Point | undefined {
-    const site = this.isHere(place.file) ? this.all.find(({ key }) => key === keyOf(place)) : undefined;
-    return site?.place;
-  }
-
   #begin(): void {
     this.#sites.clear();
     this.#seen = 0;
@@ -79,10 +73,7 @@ export class CallSites {
       before.times++;
       return;
     }
-    let now: Point | undefined = { line: place.line - 1, character: place.column - 1 };
-    for (const change of this.edits.all.slice(this.edits.before(this.run.id))) {
-      now = now && moved(now, change);
-    }
+    const now = this.edits.now(this.run.id, { line: place.line - 1, character: place.column - 1 });
     if (now !== undefined) this.#sites.set(key, { key, place: now, step, times: 1 });
   }
 }

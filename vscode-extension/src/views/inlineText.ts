@@ -66,10 +66,10 @@ export class InlineText implements vscode.Disposable {
     ];
   }
 
-  /** Where a call of a run is now, if its text is shown, and is not gone. */
-  now(run: Run, place: SourcePlace): Point | undefined {
-    const sites = run.origin.uri === undefined ? undefined : this.#shown.get(run.origin.uri);
-    return sites?.run === run ? sites.now(place) : undefined;
+  /** Where a place in a run's script is now; undefined if it is gone, or in another file. */
+  now({ id, origin }: Run, { file, line, column }: SourcePlace): Point | undefined {
+    if (origin.uri === undefined || !isScriptFile(file, vscode.Uri.parse(origin.uri))) return undefined;
+    return this.#edits.get(origin.uri)?.now(id, { line: line - 1, character: column - 1 });
   }
 
   /** Takes the text of a script's runs away; of all scripts without one. */
