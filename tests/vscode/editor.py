@@ -196,6 +196,26 @@ class Editor:
         self.page.locator(".quick-input-title", has_text=question).wait_for()
         self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
 
+    def untitled(self, language: str, text: str) -> None:
+        """Makes a text of a language that has no file yet."""
+        self.command("File: New Untitled Text File")
+        self.command("Change Language Mode")
+        self.page.locator(".quick-input-widget input").first.fill(language)
+        self.press("Enter")
+        self.until("the language", lambda: language in self.status() and self._has_keys())
+        self.page.keyboard.insert_text(text)
+
+    def save_as(self, path: Path) -> None:
+        """Saves the active editor's text, which has no file yet."""
+        self.press("Control+s")
+        self.page.locator(".quick-input-title", has_text="Save As").wait_for()
+        field = self.page.locator(".quick-input-widget input").first
+        # The proposal comes after the question, and a moment after that an answer is taken.
+        self.until("a proposal", lambda: field.input_value().endswith(".js"))
+        field.fill(str(path))
+        is_saved = lambda: self.active() == path.name or self.press("Enter")  # noqa: E731
+        self.until(f"the editor of {path.name}", is_saved, interval=1)
+
     def walkthrough(self, title: str) -> None:
         self.press("Escape", "F1")
         field = self.page.locator(".quick-input-widget input").first
@@ -351,16 +371,16 @@ class Editor:
         row = self.page.locator(".quick-input-list .monaco-list-row").filter(has=exactly)
 
         def is_clicked() -> bool:
-            if not field.is_visible():
-                self.press(key)
-            elif field.input_value() != filter:
-                field.fill(filter)
-            elif row.count() > 0:
-                try:
+            try:
+                if not field.is_visible():
+                    self.press(key)
+                elif field.input_value() != filter:
+                    field.fill(filter, timeout=2000)
+                elif row.count() > 0:
                     row.first.click(timeout=2000)
-                except TimeoutError:
-                    return False  # something else took the keys, and with them the list
-                return True
+                    return True
+            except TimeoutError:
+                pass  # something else took the keys, and with them the list: it is asked for again
             return False
 
         self.press("Escape")

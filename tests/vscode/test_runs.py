@@ -104,6 +104,22 @@ def test_a_renamed_script_keeps_its_run(editor: Editor) -> None:
     editor.rename("forever.geppetto.js", "endless.geppetto.js")
 
 
+def test_the_runs_of_an_untitled_script_are_those_of_the_file_that_it_is_saved_as(
+    editor: Editor, workbench: Workbench
+) -> None:
+    editor.settings(files_insertFinalNewline=True)
+    editor.untitled("Geppetto (JavaScript)", 'await chatStep.startStream("Untitled words").finalText();')
+    editor.command("Geppetto: Run Script")
+    editor.until("the text", lambda: any("Untitled words" in text for text in editor.inline()))
+    editor.save_as(workbench.home / "workspace" / "fresh.geppetto.js")
+    editor.until("the text in the file", lambda: editor.line_of("Untitled words") == 1)
+    editor.goto(1)
+    editor.press("Enter")
+    editor.until("the text at its call", lambda: editor.line_of("Untitled words") == 2)
+    editor.press("Control+z", "Control+s")
+    editor.settings()
+
+
 def test_thirty_streams_at_once_are_kept_apart(editor: Editor) -> None:
     editor.open("many.geppetto.js")
     editor.command("Geppetto: Run Script")
