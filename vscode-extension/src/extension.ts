@@ -51,7 +51,7 @@ export function activate(context: vscode.ExtensionContext): void {
     followPatterns(),
     runs.onDidChangeList(() => tellContext(runs)),
     runs.onDidSay(({ run, event }) => {
-      if (event === undefined || event.kind === "end") tellOfFailure(run, channels);
+      if (event === undefined || event.kind === "end") tellOfFailure(run, runs, channels);
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("geppetto.server") && server.state !== "stopped") void server.restart();

@@ -20,11 +20,12 @@ export async function compareRuns(
     return;
   }
   const [first, second] = chosen.size >= 2 ? [...chosen] : [runIn(clicked), undefined];
-  const one = first ?? (await pickRun(runs.all, "Compare a run"));
+  const one = first ?? (await pickRun(runs, runs.all, "Compare a run"));
   if (one === undefined) return;
   const others = runs.all.filter((run) => run !== one);
   const same = others.filter((run) => run.origin.uri === one.origin.uri);
   const other =
-    second ?? (await pickRun([...same, ...others.filter((run) => !same.includes(run))], "Compare with"));
+    second ??
+    (await pickRun(runs, [...same, ...others.filter((run) => !same.includes(run))], "Compare with"));
   if (other !== undefined) await documents.compare(one, other);
 }

@@ -8,7 +8,7 @@ import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
 import { textIn } from "../settings";
 import { mayRun } from "../trust";
-import { type Channels, nameOf } from "../views/channels";
+import type { Channels } from "../views/channels";
 import type { InlineText } from "../views/inlineText";
 import { runIn } from "../views/runsTree";
 import { askForParams, type Params } from "./params";
@@ -20,8 +20,6 @@ type Asking = "required" | "all";
 export class RunCommands {
   /** What ran last, to run it again. */
   #last: { readonly params: RunParams; readonly run: Run | undefined } | undefined;
-  /** The params that were given last, by script. */
-  readonly #given = new Map<string, Params>();
 
   constructor(
     private readonly server: Server,
@@ -83,7 +81,7 @@ export class RunCommands {
       const here = goingOn.filter((run) => run.origin.uri === activeScript()?.toString());
       if (here.length > 0) goingOn = here;
       else if (goingOn.length > 1) {
-        const chosen = await pickRun(goingOn, "Cancel");
+        const chosen = await pickRun(this.runs, goingOn, "Cancel");
         if (chosen === undefined) return;
         goingOn = [chosen];
       }
@@ -202,13 +200,17 @@ export class RunCommands {
       const declared = (await asked).params.filter((param) => asking === "all" || param.required);
       if (declared.length === 0 && !isAlways) return {};
       const name = uri.path.split("/").at(-1) ?? "script";
-      const given = await askForParams(name, declared, this.#given.get(uri.toString()) ?? {});
-      if (given !== undefined) this.#given.set(uri.toString(), given);
-      return given;
+      return await askForParams(name, declared, this.#lastGiven(uri));
     } catch (error) {
       void vscode.window.showErrorMessage(`The script was not run: ${text(error)}`);
       return undefined;
     }
+  }
+
+  /** The params that a script was given the last time that it was given some. */
+  #lastGiven(uri: vscode.Uri): Params {
+    const given = this.runs.of(uri).map(({ origin: { params } }) => params ?? {});
+    return given.find((params) => Object.keys(params).length > 0) ?? {};
   }
 
   async #start(params: RunParams): Promise<Run | undefined> {
@@ -227,7 +229,7 @@ export class RunCommands {
 }
 
 /** Tells of a run that has failed, where its output is not shown anyway. */
-export function tellOfFailure(run: Run, channels: Channels): void {
+export function tellOfFailure(run: Run, runs: Runs, channels: Channels): void {
   const when = vscode.workspace.getConfiguration("geppetto.run").get("showOutput");
   if (run.outcome === "ok" || run.outcome === "cancelled") return;
   if (when !== "never") {
@@ -236,7 +238,7 @@ export function tellOfFailure(run: Run, channels: Channels): void {
   }
   const message = run.errors[0]?.message ?? "The language server has ended";
   const show = "Show Output";
-  void vscode.window.showErrorMessage(`${nameOf(run)}: ${message}`, show).then((chosen) => {
+  void vscode.window.showErrorMessage(`${runs.nameOf(run)}: ${message}`, show).then((chosen) => {
     if (chosen === show) channels.show(run);
   });
 }

@@ -1,5 +1,5 @@
 /** A run as its events have told it so far. Every event costs the same, however long the run is. */
-import type { LaterEvent, RunError, RunEvent, SourcePlace, Usage } from "../protocol.gen";
+import type { JsonValue, LaterEvent, RunError, RunEvent, SourcePlace, Usage } from "../protocol.gen";
 import type { Renaming } from "./renaming";
 
 export type Outcome = "ok" | "error" | "limit" | "cancelled" | "lost";
@@ -40,7 +40,7 @@ export interface Step {
 /** How a run came to be. */
 export interface RunOrigin {
   readonly uri: string | undefined;
-  readonly params?: { readonly [key: string]: unknown } | undefined;
+  readonly params?: { readonly [key: string]: JsonValue } | undefined;
   readonly profile?: string | undefined;
   readonly replayOf?: string | undefined;
   /** The first and the last line that were selected, counted from 1, if only a part runs. */

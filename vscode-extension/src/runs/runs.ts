@@ -50,7 +50,10 @@ export class Runs implements vscode.Disposable {
         this.#follow(renaming(files, (uri) => vscode.workspace.asRelativePath(uri, false))),
       ),
       vscode.workspace.onDidSaveTextDocument((document) => this.#noteSaved(document)),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#followSaved(document)),
+      // Heard here before the views hear it: that the untitled text is taken away is no edit of the script.
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        if (contentChanges.length > 0) this.#followSaved(document);
+      }),
     ];
   }
 
@@ -67,6 +70,17 @@ export class Runs implements vscode.Disposable {
   of(uri: vscode.Uri): Run[] {
     const wanted = uri.toString();
     return this.all.filter((run) => run.origin.uri === wanted);
+  }
+
+  /** The file name of a run's script; its path, if another script of this name has runs. */
+  nameOf({ origin: { uri } }: Run): string {
+    if (uri === undefined) return "script";
+    const script = vscode.Uri.parse(uri);
+    const [name = ""] = /[^/:]*$/.exec(uri) ?? [];
+    const isShared = this.all.some(
+      ({ origin: { uri: other } }) => other !== uri && other?.endsWith(`/${name}`),
+    );
+    return isShared ? vscode.workspace.asRelativePath(script) : (script.path.split("/").at(-1) ?? "script");
   }
 
   get goingOn(): Run[] {
@@ -154,19 +168,21 @@ export class Runs implements vscode.Disposable {
   }
 
   /**
-   * VS Code does not tell what an untitled script is saved as: it saves another document with the same text, then empties
-   * the untitled one and closes it.
+   * VS Code does not tell what an untitled script is saved as: it saves another document with the same text, but for what
+   * it trims if it is told to, then empties the untitled one and closes it.
    */
   #noteSaved(saved: vscode.TextDocument): void {
     for (const document of vscode.workspace.textDocuments) {
-      if (document.uri.scheme === "untitled" && document.getText() === saved.getText())
-        this.#savedAs.set(document, saved.uri);
+      const mayBeIt = document.uri.scheme === "untitled" && this.of(document.uri).length > 0;
+      if (mayBeIt && trimmed(document) === trimmed(saved)) this.#savedAs.set(document, saved.uri);
     }
   }
 
-  #followSaved(closed: vscode.TextDocument): void {
-    const saved = this.#savedAs.get(closed);
-    if (saved !== undefined) this.#follow(saving(closed.uri, saved));
+  #followSaved(changed: vscode.TextDocument): void {
+    const saved = this.#savedAs.get(changed);
+    if (saved === undefined) return;
+    this.#savedAs.delete(changed);
+    if (changed.getText() === "") this.#follow(saving(changed.uri, saved));
   }
 
   #say(run: Run, event: RunEvent | undefined, text: string): void {
@@ -186,6 +202,14 @@ export class Runs implements vscode.Disposable {
     }
     if (lost.length > 0) this.#listed.fire();
   }
+}
+
+/** What it may lose without a place in it being elsewhere then. */
+function trimmed(document: vscode.TextDocument): string {
+  return document
+    .getText()
+    .replace(/[ \t]+$/gm, "")
+    .trimEnd();
 }
 
 /** The lines that a range covers, counted from 1; the last one not if it ends before its first character. */

@@ -20,7 +20,7 @@ export class Channels implements vscode.Disposable {
   readonly #pace = new Pace(INTERVAL, () => this.#write());
   readonly #subscription: vscode.Disposable;
 
-  constructor(runs: Runs) {
+  constructor(private readonly runs: Runs) {
     this.#subscription = runs.onDidSay(({ run, event, text }) => {
       this.#unwritten.set(run, (this.#unwritten.get(run) ?? "") + text);
       if (event?.kind === "end") this.#pace.now();
@@ -54,12 +54,12 @@ export class Channels implements vscode.Disposable {
   #of(run: Run): Channel {
     const known = this.#ofRun.get(run);
     if (known !== undefined) return known;
-    const name = nameOf(run);
+    const first = `Geppetto: ${this.runs.nameOf(run)}`;
     for (let number = 1; ; number++) {
-      const title = number === 1 ? `Geppetto: ${name}` : `Geppetto: ${name} (${number})`;
+      const title = number === 1 ? first : `${first} (${number})`;
       const there = this.#channels.get(title);
       if (there !== undefined && isGoingOn(there.run)) continue;
-      if (there !== undefined && there.run.origin.uri !== run.origin.uri) continue; // another script of this name
+      if (there !== undefined && there.run.origin.uri !== run.origin.uri) continue; // of a script that had this name
       const channel = there ?? { output: vscode.window.createOutputChannel(title), run };
       channel.run = run;
       this.#channels.set(title, channel);
@@ -73,12 +73,6 @@ export class Channels implements vscode.Disposable {
     const settings = vscode.workspace.getConfiguration("geppetto.run");
     if (settings.get("clearOutput", true)) output.clear();
     const time = new Date(run.began).toLocaleTimeString();
-    output.appendLine(`── ${[time, nameOf(run), ...circumstances(run)].join(" · ")}`);
+    output.appendLine(`── ${[time, this.runs.nameOf(run), ...circumstances(run)].join(" · ")}`);
   }
-}
-
-/** The file name of a run's script. */
-export function nameOf(run: Run): string {
-  const { uri } = run.origin;
-  return uri === undefined ? "script" : (vscode.Uri.parse(uri).path.split("/").at(-1) ?? "script");
 }

@@ -4,7 +4,6 @@ import type { RunOutput } from "../protocol.gen";
 import type { Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
 import type { Server } from "../server/server";
-import { nameOf } from "./channels";
 
 const SCHEME = "geppetto-run";
 
@@ -39,16 +38,21 @@ export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.
   }
 
   async openJson(run: Run): Promise<void> {
-    const document = await vscode.workspace.openTextDocument(uriOf(run, "json"));
+    const document = await vscode.workspace.openTextDocument(this.#uriOf(run, "json"));
     await vscode.window.showTextDocument(document, { preview: true });
   }
 
   /** The texts of two runs side by side, the older one at the left. */
   async compare(one: Run, other: Run): Promise<void> {
     const [left, right] = one.began <= other.began ? [one, other] : [other, one];
-    const isSame = nameOf(left) === nameOf(right);
-    const title = `${nameOf(left)} ${time(left)} ↔ ${isSame ? "" : `${nameOf(right)} `}${time(right)}`;
-    await vscode.commands.executeCommand("vscode.diff", uriOf(left, "txt"), uriOf(right, "txt"), title);
+    const [name, rightName] = [this.runs.nameOf(left), this.runs.nameOf(right)];
+    const title = `${name} ${time(left)} ↔ ${name === rightName ? "" : `${rightName} `}${time(right)}`;
+    await vscode.commands.executeCommand(
+      "vscode.diff",
+      this.#uriOf(left, "txt"),
+      this.#uriOf(right, "txt"),
+      title,
+    );
   }
 
   dispose(): void {
@@ -56,8 +60,13 @@ export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.
     this.#changed.dispose();
   }
 
+  #uriOf(run: Run, extension: string): vscode.Uri {
+    const path = `/${this.runs.nameOf(run)} ${time(run).replaceAll(":", ".")}.${extension}`;
+    return vscode.Uri.from({ scheme: SCHEME, path, query: run.id });
+  }
+
   async #json(run: Run): Promise<string> {
-    const { stepsById: _, ...known } = run;
+    const { stepsById: _steps, renamings: _renamings, ...known } = run;
     let value: unknown = known;
     try {
       const client = this.server.state === "running" ? await this.server.client() : undefined;
@@ -70,11 +79,6 @@ export class RunDocuments implements vscode.TextDocumentContentProvider, vscode.
     }
     return `${JSON.stringify(value, null, 2)}\n`;
   }
-}
-
-function uriOf(run: Run, extension: string): vscode.Uri {
-  const path = `/${nameOf(run)} ${time(run).replaceAll(":", ".")}.${extension}`;
-  return vscode.Uri.from({ scheme: SCHEME, path, query: run.id });
 }
 
 function time(run: Run): string {

@@ -4,7 +4,6 @@ import { isGoingOn, type Run } from "../runs/model";
 import type { Runs } from "../runs/runs";
 import { oneLine, seconds, tokensSoFar, waiting } from "../runs/words";
 import { numberIn } from "../settings";
-import { nameOf } from "./channels";
 
 const INTERVAL = 500;
 const TEXT = 60;
@@ -41,7 +40,11 @@ export class LongRuns implements vscode.Disposable {
   }
 
   async #show(run: Run): Promise<void> {
-    const options = { location: vscode.ProgressLocation.Notification, title: nameOf(run), cancellable: true };
+    const options = {
+      location: vscode.ProgressLocation.Notification,
+      title: this.runs.nameOf(run),
+      cancellable: true,
+    };
     await vscode.window.withProgress(options, async (progress, token) => {
       token.onCancellationRequested(() => void this.runs.cancel(run));
       while (isGoingOn(run) && !token.isCancellationRequested) {

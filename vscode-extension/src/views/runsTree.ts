@@ -4,7 +4,6 @@ import { isGoingOn, type Run } from "../runs/model";
 import { childrenOf, lineOf, type Node } from "../runs/outline";
 import type { Runs } from "../runs/runs";
 import { circumstances, stepSummary, summary } from "../runs/words";
-import { nameOf } from "./channels";
 import { Pace } from "./pace";
 
 const INTERVAL = 400;
@@ -46,7 +45,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
-    const line = lineOf(node, Date.now(), nameOf);
+    const line = lineOf(node, Date.now(), (run) => this.runs.nameOf(run));
     const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
     const isOpen = node.kind === "run" && this.runs.all[0] === node.run;
     const item = new vscode.TreeItem(line.label, line.hasChildren ? (isOpen ? Expanded : Collapsed) : None);

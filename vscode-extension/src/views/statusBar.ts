@@ -5,7 +5,6 @@ import { isGoingOn, type Run } from "../runs/model";
 import { runIcon } from "../runs/outline";
 import type { Runs } from "../runs/runs";
 import { seconds, summary, tokensSoFar } from "../runs/words";
-import { nameOf } from "./channels";
 
 const INTERVAL = 250;
 
@@ -44,7 +43,7 @@ export class StatusBar implements vscode.Disposable {
       return;
     }
     this.#item.text = `$(${runIcon(last).icon}) ${summary(last, Date.now())}`;
-    this.#item.tooltip = `${nameOf(last)}: show the output`;
+    this.#item.tooltip = `${this.runs.nameOf(last)}: show the output`;
     this.#item.command = {
       command: "geppetto.showRunOutput",
       title: "Show Output",
@@ -57,11 +56,11 @@ export class StatusBar implements vscode.Disposable {
     const now = Date.now();
     const [first] = goingOn;
     if (first === undefined || !isGoingOn(first)) return;
-    const what = goingOn.length === 1 ? nameOf(first) : `${goingOn.length} runs`;
+    const what = goingOn.length === 1 ? this.runs.nameOf(first) : `${goingOn.length} runs`;
     const facts = goingOn.length === 1 ? [tokensSoFar(first), seconds((now - first.began) / 1000)] : [];
     this.#item.text = `$(sync~spin) ${[what, ...facts].filter(Boolean).join(" · ")}`;
     this.#item.tooltip = new vscode.MarkdownString(
-      `${goingOn.map((run) => `${nameOf(run)}: ${summary(run, now)}`).join("  \n")}\n\nClick to show the runs.`,
+      `${goingOn.map((run) => `${this.runs.nameOf(run)}: ${summary(run, now)}`).join("  \n")}\n\nClick to show the runs.`,
     );
     this.#item.command = "geppetto.runs.focus";
     this.#item.show();
