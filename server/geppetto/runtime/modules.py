@@ -116,7 +116,8 @@ def _opened(script: Script, root: Path) -> tuple[Path, Path, OriginalFile]:
 
 
 def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    # With slashes on every system: editors join it to the URI of a folder.
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _module(
