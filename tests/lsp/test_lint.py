@@ -155,6 +155,18 @@ FOUND = {
         'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.⟦cancel⟧();\nconsole.log(stream.state);',
         'const stream = chatStep.startStream("hi").on("error", () => {});\nstream.⟦cancel⟧();\ndone();',
     ],
+    "unsupported-import": [
+        'import OpenAI from ⟦"openai"⟧;\nnew OpenAI();',
+        'import unused from ⟦"openai"⟧;',
+        'import ⟦"/polyfill.js"⟧;',
+        'import { chatStep as step } from ⟦"geppetto"⟧;\nstep;',
+        "import * as fs from ⟦'node:fs'⟧;\nfs;",
+        'const path = require(⟦"path"⟧);\npath;',
+        'const late = await import(⟦"https://example.org/x.js"⟧);\nlate;',
+        'if (params.x) import(⟦"😀"⟧);',
+        'export * from ⟦"lodash"⟧;',
+        'export { a } from ⟦"lodash/b"⟧;',
+    ],
     "code-after-done": [
         'done();\n⟦console.log("too late");⟧',
         'if (params.x) {\n  console.log("😀");\n  done(new Error("x"));\n  // nobody\n  ⟦await Promise.resolve();\n  console.log("late");⟧\n}',
@@ -210,6 +222,8 @@ CLEAN = [
     'const stream = chatStep.startStream("hi");\nfor await (const event of stream) if (event.type === "partial") break;\nstream.cancel();',
     'const stream = chatStep.startStream("hi");\nif (params.wait) await stream.done();\nstream.cancel();',
     'let stream = chatStep.startStream("hi");\nawait stream.done();\nstream = chatStep.startStream("ho").on("error", () => {});\nstream.cancel();',
+    'import lib from "./lib.js";\nlib;\nimport("../lib.js");\nconst { x } = require("./x.json");\nx;',
+    'const required = { require(name) {} };\nrequired.require("fs");\nconst name = String(params.x);\nimport(name);',
     "done();",
     "if (params.x) done();\nconsole.log(1);",
     "if (params.x) {\n  done();\n}\nconsole.log(1);",
@@ -255,6 +269,30 @@ async def test_found(linter: Linter, code: str, snippet: str) -> None:
     assert [finding.rule.code for finding in findings] == [code]
     assert marked(document, findings) == snippet
     assert findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("snippet", "count"),
+    [
+        ('import type A from "a";\nlet a: A;', 0),
+        ('import { type A, B as C } from "a";\nimport * as b from "b";\nlet a: A | C | b.D | typeof b;', 0),
+        ('import { A } from "a";\nexport type { A };', 0),
+        ('import unused from "a";\nimport unused_ = require("b");', 0),
+        ('export { type A } from "a";\nexport {} from "b";', 0),
+        ('export type { A } from "a";\ntype B = typeof import("b");\nlet c: import("c").C;', 0),
+        ('import { A } from "a";\nnew A();', 1),
+        ('import { type A, B } from "a";\nlet a: A;\nexport { B };', 1),
+        ('import "a";', 1),
+        ('import a = require("a");\na;', 1),
+        ('const a = await import("a");\nimport("b").then(console.log);\nrequire("c");', 3),
+    ],
+)
+async def test_imports_of_types(linter: Linter, snippet: str, count: int) -> None:
+    """They are gone when the script runs."""
+    document, findings = await linter(snippet, "types.geppetto.ts")
+    assert [finding.rule.code for finding in findings] == ["unsupported-import"] * count, marked(
+        document, findings
+    )
 
 
 SHADOWED = [
@@ -477,6 +515,8 @@ async def test_left_alone(linter: Linter, snippet: str) -> None:
             "if (true) {\n  const stop = doubleStep.startWithCallbacks(21, { onError() {}, onDone() { console.log(1); } }, params);\n  setTimeout(stop, 10);\n  stop();\n}",
             'if (true) {\n  const onDone = () => { console.log(1); };\n  const stream = doubleStep.startStream(21, { ...params, onError() {} }).on("final", onDone).on("error", onDone).on("interrupt", onDone);\n  setTimeout(() => void stream.cancel(), 10);\n  stream.cancel();\n}',
         ),
+        ('// 😀\nimport { step } from "geppetto";\nconsole.log(1);', "// 😀\nconsole.log(1);"),
+        ('import "geppetto"; console.log(1);', " console.log(1);"),
         ('chatStep.startStream("hi");', 'await chatStep.startStream("hi").finalText();'),
         ('chatStep.startStream("hi").finalText();', 'await chatStep.startStream("hi").finalText();'),
     ],

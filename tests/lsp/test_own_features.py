@@ -50,6 +50,21 @@ async def test_one_diagnostic_where_typescript_says_the_same(client: Any, worksp
     assert found[2]["tags"] == [2]
 
 
+async def test_nobody_is_told_to_install_types_for_node(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(
+        uri,
+        'import OpenAI from "openai";\nimport { readFileSync } from "node:fs";\nconst path = require("path");\n'
+        "new OpenAI(process.env.KEY, readFileSync, path);\ndocument.title;\n",
+    )
+    found = await diagnostics(client, uri)
+    assert [item["code"] for item in found] == ["unsupported-import"] * 3 + [2591, 2584]
+    assert [item["message"] for item in found[3:]] == [
+        f"Cannot find name '{name}'. Scripts run in a V8 of their own: it is no Node and no browser."
+        for name in ("process", "document")
+    ]
+
+
 async def test_quick_fixes_and_ignoring(client: Any, workspace: Path) -> None:
     uri = (workspace / "a.geppetto.js").as_uri()
     client.open(uri, 'if (true) {\n    new Conversation().addMessage("human", "hi");\n}\n')

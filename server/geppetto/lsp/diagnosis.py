@@ -18,6 +18,9 @@ _UNTYPED_JAVASCRIPT = frozenset({7005, 7006, 7010, 7011, 7019, 7031, 7034, 7044,
 _BESIDE_THE_POINT = frozenset({80001, 80005, 80006})
 """Suggestions to turn a script into something else: into an ES module, for instance."""
 
+_OF_ANOTHER_WORLD = frozenset({2580, 2581, 2582, 2583, 2584, 2591, 2592, 2593, 2867, 2868})
+"""Names of Node, of browsers, of test runners. TypeScript asks whether their types should be installed, in vain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -71,13 +74,24 @@ async def _put_together(
     }
     ignored = _BESIDE_THE_POINT if document.is_typescript else _BESIDE_THE_POINT | _UNTYPED_JAVASCRIPT
     theirs = [
-        item
+        _without_advice(item)
         for item in (items if isinstance(items, list) else [])
         if isinstance(item, dict)
         and item.get("code") not in ignored
         and _code_and_line(item) not in said_better
     ]
     return Diagnosis(findings, theirs)
+
+
+def _without_advice(diagnostic: JsonObject) -> JsonObject:
+    message = diagnostic.get("message")
+    if diagnostic.get("code") not in _OF_ANOTHER_WORLD or not isinstance(message, str):
+        return diagnostic
+    what = message.partition(". Do you need")[0]
+    return {
+        **diagnostic,
+        "message": f"{what}. Scripts run in a V8 of their own: it is no Node and no browser.",
+    }
 
 
 def _code_and_line(diagnostic: JsonObject) -> tuple[JsonValue, JsonValue]:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 from geppetto.json_value import JsonValue
 from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.uris import path_of
-from geppetto.lsp.lint import endings, file_names, images, models, names, stream_errors, streams
+from geppetto.lsp.lint import endings, file_names, images, imports, models, names, stream_errors, streams
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.lint.resolution import Resolution
@@ -163,6 +163,7 @@ async def _judge(
 
 def _suspects(part: Part, folder: Path | None) -> list[Finding]:
     return [
+        *imports.check(part),
         *images.check(part, folder),
         *names.check(part),
         *streams.check(part),

@@ -56,6 +56,7 @@ EMBEDDING_IN_LOOP = Rule(
 )
 CANCEL_MISUSE = Rule("cancel-misuse", Severity.WARNING, "A cancel that does not do what it seems to")
 CODE_AFTER_DONE = Rule("code-after-done", Severity.WARNING, "Code after done(), when the run has ended")
+UNSUPPORTED_IMPORT = Rule("unsupported-import", Severity.ERROR, "An import that no run can follow")
 SCRIPT_NAME = Rule(
     "script-name", Severity.WARNING, "A script has a name that TypeScript takes for declarations"
 )
@@ -76,6 +77,7 @@ RULES = {
         EMBEDDING_IN_LOOP,
         CANCEL_MISUSE,
         CODE_AFTER_DONE,
+        UNSUPPORTED_IMPORT,
         SCRIPT_NAME,
     )
 }

@@ -54,6 +54,13 @@ _CALLS = """
 """
 """One search in tree-sitter itself is many times as fast as a walk through every node here."""
 
+_IMPORTED = """
+(import_statement source: (string) @name)
+(export_statement source: (string) @name)
+(call_expression function: [(import) (identifier)] arguments: (arguments . (string) @name))
+"""
+_IMPORTED_BY_TYPESCRIPT = "(import_require_clause source: (string) @name)"
+
 _NAMES = ("identifier", "shorthand_property_identifier")
 
 
@@ -65,6 +72,10 @@ class Part:
         self._parsed = parsed
         self._mentions: dict[str, list[Node]] = {}
         self._places: dict[str, list[Node]] = {}
+
+    @property
+    def is_typescript(self) -> bool:
+        return self._parsed.grammar != "javascript"
 
     @property
     def whole(self) -> Part:
@@ -112,6 +123,19 @@ class Part:
     def options(self) -> list[Node]:
         """Object literals that are passed to a call."""
         return self._all("(arguments (object) @options)")
+
+    @cached_property
+    def imported(self) -> list[Node]:
+        """Strings that name what is imported, by `import`, `export` or `require`."""
+        if not any(map(self.has, ("import", "export", "require"))):
+            return []
+        query = _IMPORTED + _IMPORTED_BY_TYPESCRIPT if self.is_typescript else _IMPORTED
+        return [node for node in self._all(query) if node.type == "string" and self._is_imported(node)]
+
+    def _is_imported(self, name: Node) -> bool:
+        call = name.parent.parent if name.parent is not None and name.parent.type == "arguments" else None
+        function = None if call is None else call.child_by_field_name("function")
+        return function is None or function.type == "import" or self.text_of(function) == "require"
 
     def _all(self, query: str) -> list[Node]:
         from geppetto.runtime.syntax import captures
