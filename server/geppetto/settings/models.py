@@ -41,6 +41,7 @@ RuleCode: TypeAlias = Literal[
     "embedding-in-loop",
     "cancel-misuse",
     "code-after-done",
+    "unsupported-import",
     "script-name",
 ]
 RuleSeverity: TypeAlias = Literal["error", "warning", "information", "hint", "off"]
