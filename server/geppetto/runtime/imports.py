@@ -95,7 +95,7 @@ def resolve(specifier: str, importer: Path, root: Path) -> Path:
             if not real.is_relative_to(root):
                 raise ModuleError(
                     f"Cannot import '{specifier}': {real} is outside the workspace {root}",
-                    hint="Move the file into the workspace, or name a wider one with --root.",
+                    hint="Move the file into the workspace, or make that wider: by --root, or by opening a folder further up.",
                 )
             if real.suffix not in (*TYPESCRIPT, *JAVASCRIPT, ".json"):
                 raise ModuleError(
