@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from geppetto.lsp.lint.findings import Finding, Fix, Replacement
 from geppetto.lsp.lint.rules import ERROR_NOT_OBSERVED
-from geppetto.lsp.lint.tree import Call, Part, end_of, start_of
+from geppetto.lsp.lint.tree import Call, Part, end_of, is_exported, members, start_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,7 +29,7 @@ def check(part: Part) -> Iterator[Finding]:
             name = parent.child_by_field_name("name")
             used = (
                 None
-                if name is None or name.type != "identifier"
+                if name is None or name.type != "identifier" or is_exported(parent)
                 else _uses(part.scope_of(parent), part.text_of(name))
             )
             if used is None:
@@ -57,17 +57,8 @@ def _heard_by_options(part: Part, call: Call) -> list[str] | None:
     if len(call.arguments) < 2:
         return []
     options = call.arguments[1]
-    if options.type != "object":
-        return None
-    heard: list[str] = []
-    for member in options.named_children:
-        key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
-        if member.type == "spread_element" or key.type == "computed_property_name":
-            return None
-        name = part.text_of(key).strip("\"'")
-        if name.startswith("on"):
-            heard.append(name[2:].lower())
-    return heard
+    given = members(part, options) if options.type == "object" else None
+    return None if given is None else [name[2:].lower() for name in given if name.startswith("on")]
 
 
 def _chain(part: Part, call: Call) -> Iterator[Call]:

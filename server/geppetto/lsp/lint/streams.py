@@ -12,7 +12,7 @@ from geppetto.lsp.lint.rules import (
     FLOATING_PROMISE,
     STREAM_NOT_CONSUMED,
 )
-from geppetto.lsp.lint.tree import Call, Part, can_await, end_of, is_in_loop, start_of
+from geppetto.lsp.lint.tree import Call, Part, can_await, end_of, is_exported, is_in_loop, members, start_of
 
 _STARTS = ("startStream", "startStreamAsync")
 _DEPRECATED = ("startAsync", "startBlocking", "startWithCallbacks")
@@ -37,7 +37,9 @@ def _not_consumed(part: Part, call: Call) -> Iterator[Finding]:
         return
     if parent.type == "variable_declarator":
         name = parent.child_by_field_name("name")
-        if name is None or name.type != "identifier" or part.scope_of(parent).is_used(part.text_of(name)):
+        if name is None or name.type != "identifier" or is_exported(parent):
+            return
+        if part.scope_of(parent).is_used(part.text_of(name)):
             return
         how = f"{part.text_of(name)} is never used"
         fixes: tuple[Fix, ...] = ()
@@ -57,13 +59,8 @@ def _has_handlers(part: Part, call: Call) -> bool:
     if len(call.arguments) < 2:
         return False
     options = call.arguments[1]
-    if options.type != "object":
-        return True
-    for member in options.named_children:
-        key = member.child_by_field_name("key") or member.child_by_field_name("name") or member
-        if member.type == "spread_element" or part.text_of(key).startswith("on"):
-            return True
-    return False
+    given = members(part, options) if options.type == "object" else None
+    return given is None or any(name.startswith("on") for name in given)
 
 
 def _floating(call: Call) -> Iterator[Finding]:

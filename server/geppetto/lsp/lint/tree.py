@@ -339,6 +339,16 @@ def members(part: Part, literal: Node) -> dict[str, Node] | None:
     return found
 
 
+def is_exported(declarator: Node) -> bool:
+    """Whether a variable is declared for other scripts too, as in `export const …`."""
+    declaration = declarator.parent
+    return (
+        declaration is not None
+        and declaration.parent is not None
+        and declaration.parent.type == "export_statement"
+    )
+
+
 def constant(part: Part, name: str) -> Node | None:
     """The value of the only thing of that name, if it is declared by `const`: in the part, or else anywhere."""
     declarations = _declarations(part, name) or _declarations(part.whole, name)
