@@ -49,7 +49,8 @@ def _from_result(tree: Part, call: Call) -> Iterator[Fix]:
             return  # it is that of the list
         pattern = parent.child_by_field_name("name")
         names = pattern.named_children if pattern is not None and pattern.type == "array_pattern" else []
-        if pattern is not None and len(names) == 1 and names[0].type == "identifier":
+        is_first = pattern is not None and pattern.children[1:2] == names  # in `[, text]` it is not
+        if pattern is not None and is_first and len(names) == 1 and names[0].type == "identifier":
             name = Replacement(start_of(pattern), end_of(pattern), tree.text_of(names[0]))
             yield Fix(_TITLE, (name, *awaited, renamed, Replacement(end, end, ".finalText()")), is_safe=True)
 
@@ -135,6 +136,8 @@ def _options(tree: Part, given: list[Node], handlers: list[str]) -> str | None:
     if len(given) > 1 or given[0].type == "spread_element":
         return None
     if given[0].type == "object":
+        if given[0].named_children and given[0].named_children[-1].type == "comment":
+            return None  # what is written after it could be part of it
         inside = tree.text_of(given[0])[1:-1].strip().rstrip(",")
         parts = [inside, *handlers] if inside else handlers
     else:
