@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from geppetto.lsp.documents.text import Edit, Text
+from geppetto.lsp.params import as_range
 
 Connect = Callable[[], Awaitable[Any]]
 ABLE: dict[str, Any] = {
@@ -26,6 +28,23 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x8
 async def diagnostics(client: Any, uri: str) -> list[dict[str, Any]]:
     items = (await client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}}))["items"]
     return [item for item in items if item["severity"] < 4]
+
+
+async def ignorings(client: Any, uri: str, line: int) -> list[dict[str, Any]]:
+    """The quick fixes in a line that ignore a finding."""
+    span = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 999}}
+    params = {"textDocument": {"uri": uri}, "range": span, "context": {"diagnostics": []}}
+    found = await client.ask("textDocument/codeAction", params)
+    return [action for action in found if action["title"].startswith("Ignore")]
+
+
+async def ignoring(client: Any, uri: str, text: str, code: str) -> str:
+    """The text when a finding, wherever it is, is ignored by its quick fix."""
+    number = next(number for number, line in enumerate(text.splitlines()) if "chatStep" in line)
+    title = f"Ignore {code} here"
+    [action] = [action for action in await ignorings(client, uri, number) if action["title"] == title]
+    [edit] = action["edit"]["changes"][uri]
+    return str(Text(text).edited([Edit(as_range(edit["range"]), edit["newText"])])[0])
 
 
 @pytest.fixture
@@ -85,6 +104,28 @@ async def test_quick_fixes_and_ignoring(client: Any, workspace: Path) -> None:
         for action in await client.ask("textDocument/codeAction", params)
         if action["kind"] == "quickfix"
     ]
+
+
+async def test_what_is_ignored_stays_ignored(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    text = 'if (true) {\n  chatStep.startAsync("hi");\n}\n'
+    client.open(uri, text)
+    for version, code in ((2, "deprecated-call"), (3, "floating-promise")):
+        text = await ignoring(client, uri, text, code)
+        client.change(uri, version, text)
+    assert not [item for item in await diagnostics(client, uri) if item["source"] == "geppetto"], text
+    assert text == (
+        'if (true) {\n  // geppetto-ignore deprecated-call, floating-promise\n  chatStep.startAsync("hi");\n}\n'
+    )
+
+
+async def test_no_comment_is_written_into_a_text(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.js").as_uri()
+    client.open(
+        uri, 'const text = `\n  ${chatStep.startBlocking("a")} ${\n  chatStep.startBlocking("b")}`;\ntext;\n'
+    )
+    of_line = [[action["title"] for action in await ignorings(client, uri, line)] for line in (1, 2)]
+    assert of_line == [[], ["Ignore deprecated-call here"]]
 
 
 async def test_image_files_come_and_go(client: Any, workspace: Path) -> None:

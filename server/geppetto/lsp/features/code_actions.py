@@ -7,8 +7,10 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.documents.text import Position, Range
 from geppetto.lsp.features.findings import diagnostic_json, edit_of, findings_in
 from geppetto.lsp.features.passthrough import CODE_ACTION, pass_on
-from geppetto.lsp.lint.findings import Finding, Fix, Replacement
+from geppetto.lsp.lint.findings import Finding, Fix
 from geppetto.lsp.lint.fixes import range_of
+from geppetto.lsp.lint.suppression import suppressing
+from geppetto.lsp.lint.tree import tree_of
 from geppetto.lsp.params import as_range, capability
 from geppetto.lsp.protocol import Answer
 from geppetto.lsp.server import GeppettoServer
@@ -58,7 +60,7 @@ async def _both(
 
 def _actions(server: GeppettoServer, document: Document, finding: Finding) -> Iterator[JsonObject]:
     diagnostic = diagnostic_json(document, finding)
-    for number, fix in enumerate((*finding.fixes, _ignoring(document, finding))):
+    for number, fix in enumerate((*finding.fixes, *_ignoring(document, finding))):
         action: JsonObject = {
             "title": fix.title,
             "kind": _QUICK_FIX,
@@ -74,15 +76,13 @@ def _actions(server: GeppettoServer, document: Document, finding: Finding) -> It
         yield action
 
 
-def _ignoring(document: Document, finding: Finding) -> Fix:
-    """A comment above the line."""
-    text = document.text
-    line = text.position_at(finding.start).line
-    content = text.line(line)
-    indent = content[: len(content) - len(content.lstrip())]
-    start = text.offset_at(Position(line, 0))
-    comment = f"{indent}// geppetto-ignore {finding.rule.code}\n"
-    return Fix(f"Ignore {finding.rule.code} here", (Replacement(start, start, comment),))
+def _ignoring(document: Document, finding: Finding) -> Iterator[Fix]:
+    """A comment above the line, unless that is in the middle of a text."""
+    line = document.text.position_at(finding.start).line
+    tree = tree_of(document)
+    if tree is not None and not tree.is_in_text(document.text.offset_at(Position(line, 0))):
+        replacement = suppressing(document.text, line, finding.rule.code)
+        yield Fix(f"Ignore {finding.rule.code} here", (replacement,))
 
 
 def _touches(one: Range, other: Range) -> bool:

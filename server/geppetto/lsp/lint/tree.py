@@ -198,6 +198,13 @@ class Part:
         """A node with a place in it, from which it is not far to the name that stands there."""
         return self.root
 
+    def is_in_text(self, offset: int) -> bool:
+        """Whether what is written at an offset is in the middle of a string."""
+        node = self.root.descendant_for_byte_range(2 * offset, 2 * offset)
+        while node is not None and not start_of(node) < offset < end_of(node):
+            node = node.parent
+        return node is not None and node.type in ("string", "template_string", "string_fragment")
+
     def call(self, node: Node) -> Call | None:
         """The call of a method that a node is, if it is one."""
         if node.type != "call_expression":
