@@ -185,3 +185,23 @@ async def test_a_damaged_cache_is_compiled_again(
     assert len(cached) == 1
     cached[0].write_bytes(b"{broken")
     assert (await run_script(text, name="m.ts")).lines == ["1"]
+
+
+async def test_names_of_modules_may_have_any_letters(run_script: RunScript, tmp_path: Path) -> None:
+    write(tmp_path, {"größe.ts": "export const a: number = 1;", "木偶 🎭.js": "export const b = 2;"})
+    ran = await run_script(
+        """
+        import { a } from "./größe";
+        const { b } = await import("./木偶 🎭.js");
+        console.log(a, b);
+        """,
+        name="main.geppetto.ts",
+    )
+    assert ran.lines == ["1 2"], ran.text
+
+
+async def test_a_missing_module_with_any_letters_is_named_as_it_is_written(run_script: RunScript) -> None:
+    ran = await run_script('\nimport "./größe";\n')
+    assert "Cannot find './größe'" in ran.text
+    assert (place := ran.outcome.errors[0].place) is not None
+    assert (place.line, place.column) == (2, 8)

@@ -17,6 +17,7 @@ _DYNAMIC_IMPORT = re.compile(
     r"""Promise\.resolve\(\)\.then\(\(\) => __importStar\(require\(("[^"\n]*"|'[^'\n]*')\)\)\)"""
 )
 _REQUIRE = re.compile(r"\brequire\b")
+_ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 
 
 def needs_compiler(path: Path, text: str) -> bool:
@@ -70,8 +71,13 @@ def _node_text(node: object) -> str:
 
 
 def _string_value(literal: str) -> str:
-    body = literal[1:-1]
-    return re.sub(r"\\(.)", r"\1", body)
+    def meant(escape: re.Match[str]) -> str:
+        code = escape[1] or escape[2] or escape[3]
+        return chr(int(code, 16)) if code else escape[4]
+
+    # The compiler writes \u and half a character each for what is not ASCII.
+    value = _ESCAPE.sub(meant, literal[1:-1])
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def resolve(specifier: str, importer: Path, root: Path) -> Path:
