@@ -183,3 +183,23 @@ def test_steps_and_tools_in_python(file: Path) -> None:
         set_value(file, "steps.word-count", "my_steps:WordCount", kind="workspace")
     with pytest.raises(SettingsError, match="should be module:name, such as my_steps:WordCount, not"):
         set_value(file, "steps.wordCount", "my_steps.py", kind="workspace")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("chat.stop", "END", ["END"]),
+        ("chat.stop", '["A", "B"]', ["A", "B"]),
+        ("lint.file_patterns", "*.prompt.js", ["*.prompt.js"]),
+        ("lint.rules", '{"floating-promise": "error"}', {"floating-promise": "error"}),
+    ],
+)
+def test_what_is_written_can_be_read_and_changed_again(
+    file: Path, key: str, text: str, expected: object
+) -> None:
+    set_value(file, key, text, kind="workspace")
+    section, name = key.split(".")
+    assert tomllib.loads(file.read_text())[section][name] == expected
+    load_settings(file.parent)
+    set_value(file, key, None, kind="workspace")
+    assert tomllib.loads(file.read_text()).get(section, {}).get(name) is None

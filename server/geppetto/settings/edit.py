@@ -12,7 +12,7 @@ from geppetto.json_value import JsonValue
 from geppetto.settings.config_file import TRUST, ConfigFile, read_config
 from geppetto.settings.errors import Problem, SettingsError
 from geppetto.settings.find import user_file
-from geppetto.settings.layers import TABLES, Origin, check
+from geppetto.settings.layers import TABLES, Origin, check, unfolded
 from geppetto.settings.problems import explain
 from geppetto.settings.text_file import read_text
 from geppetto.settings.trust import is_folder_trusted
@@ -108,7 +108,7 @@ def _checked(key: str, text: str, kind: str, origin: Origin, base: Path) -> Json
         except SettingsError as error:
             problem = error
         else:
-            return value
+            return unfolded(key, value)  # a file has lists and tables of its own
     assert problem is not None
     raise problem
 

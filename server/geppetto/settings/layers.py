@@ -64,12 +64,7 @@ def check(values: Mapping[str, tuple[JsonValue, Origin]], base: Path) -> Layer:
             near = suggestion(key, [*StepSettings.model_fields, *names])
             problems.append(Problem(f"should be section.key, such as chat.model{near}", key, str(origin)))
             continue
-        # A list in one text: JSON, or else the only element.
-        if key in _LISTS and isinstance(value, str):
-            value = _list(value)
-        elif key in TABLES and isinstance(value, str):
-            value = _table(value)
-        sections.setdefault(section, {})[name] = value
+        sections.setdefault(section, {})[name] = unfolded(key, value)
     try:
         settings = StepSettings.model_validate(sections, context={"base": base})
     except ValidationError as error:
@@ -82,6 +77,13 @@ def check(values: Mapping[str, tuple[JsonValue, Origin]], base: Path) -> Layer:
     if problems:
         raise SettingsError(problems)
     return Layer(dict(leaves(settings)), origins)
+
+
+def unfolded(key: str, value: JsonValue) -> JsonValue:
+    """The value of a setting that may have come as one text: a list or a table as JSON, or a list's only element."""
+    if not isinstance(value, str):
+        return value
+    return _list(value) if key in _LISTS else _table(value) if key in TABLES else value
 
 
 def leaves(settings: StepSettings) -> Iterator[tuple[str, object]]:
