@@ -37,15 +37,39 @@ def test_files(tmp_path: Path, name: str, text: str) -> None:
     assert read_params(["x=y"], tmp_path / name) == {"n": 1, "day": "2026-01-02", "x": "y"}
 
 
-@pytest.mark.parametrize("wrong", ["novalue", "=x", ":=1", "a:={"])
+@pytest.mark.parametrize("wrong", ["novalue", "=x", ":=1", "a:={", "a:=NaN", "a:=1e999"])
 def test_a_malformed_param_is_named(wrong: str) -> None:
     with pytest.raises(UsageError, match=wrong.replace("{", r"\{")):
         read_params([wrong])
 
 
+@pytest.mark.parametrize("levels", [101, 500, 50_000])
+def test_a_param_that_is_nested_too_deeply_is_refused(levels: int) -> None:
+    with pytest.raises(UsageError, match="levels deep"):
+        read_params([f"a:={'[' * levels}{']' * levels}"])
+
+
+def test_a_deep_param_arrives(geppetto: Geppetto) -> None:
+    deep = f"{'[' * 100}{']' * 100}"
+    done = geppetto("run", "-", "-p", f"a:={deep}", stdin="console.log(JSON.stringify(params.a))")
+    assert (done.returncode, done.stdout.strip()) == (0, deep), done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("p.json", b"[1]"), ("p.json", b"{"), ("p.yaml", b"a: ["), ("p.toml", b"a"), ("p.json", b"\xff")],
+    [
+        ("p.json", b"[1]"),
+        ("p.json", b"{"),
+        ("p.json", b'{"a": NaN}'),
+        ("p.json", b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+        ("p.json", b"\xff"),
+        ("p.yaml", b"a: ["),
+        ("p.yaml", b"2026-01-02: a day as a name"),
+        ("p.yaml", b"a: .inf"),
+        ("p.yaml", b"a: " + b"[" * 5_000 + b"]" * 5_000),
+        ("p.toml", b"a"),
+        ("p.toml", b"a = nan"),
+    ],
 )
 def test_a_malformed_file_is_named(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)

@@ -108,6 +108,14 @@ def test_inputs_that_cannot_be_used_are_told_and_blank_lines_are_none() -> None:
     assert len({each.digest for each in read}) == 5
 
 
+@pytest.mark.parametrize("levels", [101, 300, 50_000])
+def test_an_input_that_is_nested_too_deeply_is_told(levels: int) -> None:
+    data = b'{"a": ' + b"[" * levels + b"]" * levels + b"}"
+    assert [(each.params, "levels deep" in each.problem) for each in read_inputs(io.BytesIO(data))] == [
+        (None, True)
+    ]
+
+
 async def test_the_command_goes_past_failures_and_says_what_they_were(
     start: Callable[..., Program], tmp_path: Path
 ) -> None:

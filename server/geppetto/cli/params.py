@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from geppetto.errors import GeppettoError
-from geppetto.json_value import JsonObject, JsonValue
+from geppetto.json_value import MOST_LEVELS, JsonObject, JsonValue, is_nested_deeper
 
 _PARAM = re.compile(r"(?P<name>[^=:]+?)(?P<typed>:?)=(?P<value>.*)", re.DOTALL)
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)(?:i?b)?", re.IGNORECASE)
@@ -40,7 +40,7 @@ def read_params(assignments: Iterable[str], file: Path | None = None) -> JsonObj
             )
         if match["typed"]:
             try:
-                params[match["name"]] = cast(JsonValue, json.loads(match["value"]))
+                params[match["name"]] = _json(match["value"])
             except ValueError as error:
                 raise UsageError(
                     f"--param {assignment}: the value is not JSON ({error}).",
@@ -165,13 +165,35 @@ def _parse(file: Path, data: bytes) -> object:
             import tomllib
 
             # Dates have no JSON form; as text they are what a script expects.
-            return json.loads(json.dumps(tomllib.loads(data.decode()), default=str))
+            return _plain(lambda: tomllib.loads(data.decode()))
         case ".yaml" | ".yml":
             import yaml
 
             try:
-                return json.loads(json.dumps(yaml.safe_load(data), default=str))
+                return _plain(lambda: yaml.safe_load(data))
             except yaml.YAMLError as error:
                 raise ValueError(str(error)) from None
         case _:
-            return json.loads(data)
+            return _json(data)
+
+
+def _json(text: str | bytes) -> JsonValue:
+    return _plain(lambda: json.loads(text))
+
+
+def _plain(read: Callable[[], object]) -> JsonValue:
+    """What was read, if a script can get it as JSON.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    try:
+        value = cast(JsonValue, json.loads(json.dumps(read(), default=str, allow_nan=False)))
+        is_too_deep = is_nested_deeper(value)
+    except RecursionError:
+        value, is_too_deep = None, True
+    except TypeError as error:
+        raise ValueError(str(error)) from None  # a name that is no text, such as a date
+    if is_too_deep:
+        raise ValueError(f"values are nested more than {MOST_LEVELS} levels deep")
+    return value

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from geppetto.json_value import JsonObject
+from geppetto.json_value import MOST_LEVELS, JsonObject, is_nested_deeper
+
+_TOO_DEEP = f"values of this line are nested more than {MOST_LEVELS} levels deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def _input(number: int, text: bytes) -> Input:
         value: object = json.loads(text)
     except ValueError as error:  # also what is not UTF-8
         return Input(number, digest, None, f"this line is not JSON: {error}")
+    except RecursionError:
+        return Input(number, digest, None, _TOO_DEEP)
     if not isinstance(value, dict):
         return Input(number, digest, None, "this line is not an object, so it cannot be params")
-    return Input(number, digest, cast(JsonObject, value))
+    params = cast(JsonObject, value)
+    if is_nested_deeper(params, MOST_LEVELS + 1):  # the line itself is one
+        return Input(number, digest, None, _TOO_DEEP)
+    return Input(number, digest, params)
