@@ -149,9 +149,17 @@ class _Session:
 
 
 def script_of(name: str) -> Script:
-    """The script of a name on the command line; `-` is standard input, read here."""
+    """The script of a name on the command line; `-` is standard input, read here, and so is a pipe, such as `<(…)`.
+
+    Raises:
+        ModuleError: what was read is no text.
+    """
     if name != "-":
-        return Script(Path(name))
+        path = Path(name)
+        # A pipe can be read once, and a run looks at its script more than once.
+        return (
+            Script(path, read_source(path).text) if path.is_fifo() or path.is_char_device() else Script(path)
+        )
     if sys.stdin.isatty():
         sys.stderr.write("geppetto: reading a script from the terminal; Ctrl-D ends it\n")
     return Script(Path("<stdin>"), source_from_bytes(sys.stdin.buffer.read(), "<stdin>").text)
@@ -160,7 +168,7 @@ def script_of(name: str) -> Script:
 def declared_params(script: Script, given: JsonObject) -> JsonObject:
     """The params, made to fit what the script declares, if it does."""
     try:
-        text = read_source(script.path).text if script.text is None else script.text
+        text = script.read()
     except ModuleError:
         return given  # the run will say it, with the place
     if "@param" not in text:

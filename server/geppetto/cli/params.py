@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from geppetto.errors import GeppettoError
 from geppetto.json_value import MOST_LEVELS, JsonObject, JsonValue, is_nested_deeper
+
+if TYPE_CHECKING:
+    from geppetto.runtime.script import Script
 
 _PARAM = re.compile(r"(?P<name>[^=:]+?)(?P<typed>:?)=(?P<value>.*)", re.DOTALL)
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)(?:i?b)?", re.IGNORECASE)
@@ -51,18 +54,17 @@ def read_params(assignments: Iterable[str], file: Path | None = None) -> JsonObj
     return params
 
 
-def list_params(script: Path) -> str:
+def list_params(script: "Script") -> str:
     """What a script says of itself and its params, for a person.
 
     Raises:
         GeppettoError: it cannot be read, or its header cannot be understood.
     """
     from geppetto.runs.header import read_header
-    from geppetto.runtime.script import read_source
 
-    header = read_header(read_source(script).text)
+    header = read_header(script.read())
     if not header.params:
-        return f"{script} declares no params; it takes any."
+        return f"{script.path} declares no params; it takes any."
     lines = [header.description] if header.description else []
     width = max(len(param.name) for param in header.params)
     for param in header.params:
@@ -72,8 +74,9 @@ def list_params(script: Path) -> str:
         needed = "required" if param.is_required else f"optional{default}"
         lines.append(f"  {param.name:<{width}}  {param.description}".rstrip())
         lines.append(f"  {'':<{width}}  ({param.type.label}, {needed})")
+    name = "-" if script.path == Path("<stdin>") else script.path
     example = next((param.name for param in header.params if param.is_required), header.params[0].name)
-    return "\n".join([*lines, "", f"geppetto run {script} -p {example}=…"])
+    return "\n".join([*lines, "", f"geppetto run {name} -p {example}=…"])
 
 
 def read_limits(options: Mapping[str, str | None]) -> dict[str, float | None]:

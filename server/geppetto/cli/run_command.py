@@ -141,9 +141,10 @@ def run(
     from geppetto.cli.params import UsageError, read_limits, read_params
 
     if list_params:
+        from geppetto.cli.execute import script_of
         from geppetto.cli.params import list_params as listed
 
-        typer.echo(listed(Path(script)))
+        typer.echo(listed(script_of(script)))
         return
     if record is not None and replay is not None:
         raise UsageError("--record and --replay exclude each other.")

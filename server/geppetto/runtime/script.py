@@ -42,6 +42,14 @@ class Script:
     path: Path
     text: str | None = None
 
+    def read(self) -> str:
+        """Its text.
+
+        Raises:
+            ModuleError: the file cannot be read as one.
+        """
+        return read_source(self.path).text if self.text is None else self.text
+
 
 def read_source(path: Path, name: str | None = None) -> OriginalFile:
     """Reads a script.
