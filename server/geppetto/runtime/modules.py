@@ -7,6 +7,7 @@ scripts with imports become CommonJS first. Imports resolve to files inside the 
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,12 @@ def _module(
 
 
 def _url(path: Path) -> str:
-    return "file://" + quote(path.as_posix()) if path.is_absolute() else "geppetto:" + quote(str(path))
+    # As bytes: on Linux a name need not be UTF-8.
+    return (
+        f"file://{quote(os.fsencode(path.as_posix()))}"
+        if path.is_absolute()
+        else f"geppetto:{quote(os.fsencode(path))}"
+    )
 
 
 def _place_of_specifier(module: CompiledModule, specifier: str) -> Place | None:
