@@ -35,7 +35,6 @@ class Recorder:
             CassetteError: the file cannot be written.
         """
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
         self._secrets: set[str] = set()
         self._scrubber = Scrubber(lambda: self._secrets)
         self._tapes: list[Tape] = []
@@ -44,6 +43,9 @@ class Recorder:
         try:
             if path.is_dir():
                 raise IsADirectoryError(0, "is a folder")
+            if path.exists() and not path.is_file():
+                raise OSError(0, "is no file of its own, and would be replaced by one")  # such as /dev/stdout
+            self._part = path.with_name(f"{path.name}.part")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._part.open("wb")
         except OSError as error:
