@@ -260,3 +260,54 @@ def test_a_closed_standard_input_is_an_empty_script(tmp_path: Path, env: dict[st
         ["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, "<stdin> is empty" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_script_may_come_through_a_pipe(env: dict[str, str], tmp_path: Path) -> None:
+    declared = "/** @param {string} name Whom. */\nconsole.log('hi', params.name);"
+    for options, expected in (("-p name=you", "hi you"), ("--list-params", "Whom.")):
+        done = subprocess.run(
+            ["sh", "-c", f"cat | {sys.executable} -m geppetto run /dev/stdin {options}"],
+            cwd=tmp_path,
+            env=env,
+            input=declared,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert expected in done.stdout, done.stderr
+
+
+def test_the_params_of_standard_input_are_listed(geppetto: Geppetto) -> None:
+    done = geppetto("run", "-", "--list-params", stdin="/** @param {string} name Whom. */")
+    assert done.returncode == 0 and "geppetto run - -p name=…" in done.stdout, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_the_name_of_a_script_need_not_be_unicode(env: dict[str, str], tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.js"
+    Path(os.fsdecode(name)).write_text("console.log('ran'); null.x")
+    done = subprocess.run([*COMMAND, name], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "ran\n"), done.stderr
+    assert "> 1 | console.log('ran'); null.x" in done.stderr
+
+
+@pytest.mark.parametrize("file", ["", ".", "pipe"])
+def test_a_cassette_takes_the_place_of_a_file_only(
+    geppetto: Geppetto, script: Script, tmp_path: Path, file: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = geppetto("run", script("console.log(1)"), "--record", file)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "cannot be written: " in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_a_bound_that_leaves_no_memory_for_a_script_is_told(geppetto: Geppetto, script: Script) -> None:
+    done = geppetto("run", script("console.log(1)"), "--max-memory", "10MiB")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "10 MiB of memory are too little" in done.stderr, done.stderr
+
+
+def test_a_bound_that_no_system_knows_bounds_nothing(geppetto: Geppetto, script: Script) -> None:
+    done = geppetto("run", script("console.log(1)"), "--max-memory", "99999999999t")
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

@@ -144,9 +144,9 @@ async def _run(asked: Run, isolate: Isolate, outbox: Outbox, reader: asyncio.Str
         cassette = _open_cassette(request)
         engine.add_setup_function(setup_standard(folder, request.profile, cassette=cassette))
         await engine.start(isolate)
+        unused = 0 if limits.memory_bytes is None else bound_memory(limits.memory_bytes)
     except GeppettoError as error:
         return RunOutcome("error", (ScriptError("Error", str(error), hint=error.hint, code="settings"),))
-    unused = 0 if limits.memory_bytes is None else bound_memory(limits.memory_bytes)
     _tell(
         outbox,
         Bounds(memory_bytes=limits.memory_bytes, unused_bytes=unused, wall_seconds=limits.wall_seconds),

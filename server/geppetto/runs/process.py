@@ -11,8 +11,12 @@ import signal
 import sys
 from typing import Literal
 
+from geppetto.errors import GeppettoError
+
+_MIB = 1024 * 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_SLACK = 64 * 1024 * 1024
+_LEAST_FOR_A_SCRIPT = 8 * _MIB
+_SLACK = 64 * _MIB
 _NEAR = 0.6
 """How much of its memory a process had when it was last measured, for its death to be blamed on that."""
 _OUT_OF_MEMORY = re.compile(rb"out of memory|allocation failed", re.IGNORECASE)
@@ -28,6 +32,9 @@ def bound_memory(memory_bytes: int) -> int:
     Returns:
         How many bytes are mapped and unused, which the bound leaves out; 0 where it cannot be told, and
         then nothing is bounded.
+
+    Raises:
+        GeppettoError: the process has more than that already, or so nearly that no script could begin.
     """
     if sys.platform == "win32":
         return 0
@@ -36,7 +43,13 @@ def bound_memory(memory_bytes: int) -> int:
             sizes = dict(re.findall(rb"^(VmData|RssAnon):\s+(\d+) kB", status.read(), re.MULTILINE))
     except OSError:
         return 0  # not Linux
-    unused = (int(sizes[b"VmData"]) - int(sizes[b"RssAnon"])) * 1024
+    used = int(sizes[b"RssAnon"]) * 1024
+    if memory_bytes < used + _LEAST_FOR_A_SCRIPT:
+        raise GeppettoError(
+            f"{memory_bytes // _MIB} MiB of memory are too little: {used // _MIB} MiB are used before a script begins",
+            hint="Raise the limit with --max-memory, or under [limits] in geppetto.toml.",
+        )
+    unused = int(sizes[b"VmData"]) * 1024 - used
     limit_data(memory_bytes + unused)
     return unused
 
@@ -46,7 +59,7 @@ def limit_data(size: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    bound = min(size, sys.maxsize if hard == resource.RLIM_INFINITY else hard)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
 
 
