@@ -1,6 +1,7 @@
 """The other commands, from outside."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from geppetto import __version__
 from geppetto.resources import typings_path
 
 Geppetto = Callable[..., "subprocess.CompletedProcess[str]"]
+COMMAND = [sys.executable, "-m", "geppetto"]
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -143,3 +145,31 @@ def test_config_path_and_show(geppetto: Geppetto, tmp_path: Path) -> None:
         line.startswith("chat.provider") and "openai" in line and "geppetto.toml:2" in line
         for line in shown.splitlines()
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
+@pytest.mark.parametrize("command", [["config", "show"], ["typings"], ["run", "--help"]])
+def test_output_that_cannot_be_written_is_told(
+    env: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command],
+            cwd=tmp_path,
+            env=env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "geppetto: the output cannot be written: No space left on device.\n"
+
+
+def test_a_port_that_cannot_be_used_is_told(geppetto: Geppetto) -> None:
+    assert geppetto("lsp", "--tcp", "99999").returncode == 2
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = geppetto("lsp", "--tcp", str(port))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"geppetto: 127.0.0.1:{port} cannot be listened on: "), done.stderr

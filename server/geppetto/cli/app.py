@@ -196,7 +196,10 @@ def config_set(
 @app.command()
 def lsp(
     tcp: Annotated[
-        int | None, typer.Option(metavar="PORT", help="Serve on this port of the loopback, for debugging.")
+        int | None,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Serve on this port of the loopback, for debugging."
+        ),
     ] = None,
     stdio: Annotated[
         bool, typer.Option("--stdio", help="Serve on standard input and output; the default.")

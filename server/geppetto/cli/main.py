@@ -63,6 +63,16 @@ def _run_app(run: "Callable[[RunRequest], int]") -> int:
 
         show_error(error)
         return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.SCRIPT_ERROR
+    except OSError as error:
+        import errno
+
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        from geppetto.cli import exit_codes
+        from geppetto.cli.errors import show
+
+        show(f"the output cannot be written: {error.strerror}.")
+        return exit_codes.SCRIPT_ERROR
     return 0
 
 

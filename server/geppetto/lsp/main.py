@@ -99,6 +99,7 @@ async def _serve_pipes(first: TypeScriptProcess | None, descriptor: int, output:
 async def _serve_port(host: str, port: int) -> None:
     import asyncio
 
+    from geppetto.errors import GeppettoError
     from geppetto.lsp.server import create_server
     from geppetto.lsp.wire import FramingError, Unframer
 
@@ -115,7 +116,11 @@ async def _serve_port(host: str, port: int) -> None:
             await server.close()
             writer.close()
 
-    listener = await asyncio.start_server(serve, host, port)
+    try:
+        listener = await asyncio.start_server(serve, host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise GeppettoError(f"{host}:{port} cannot be listened on: {reason}.") from None
     sys.stderr.write(f"geppetto lsp: listening on {host}:{listener.sockets[0].getsockname()[1]}\n")
     sys.stderr.flush()
     async with listener:
