@@ -69,6 +69,21 @@ async def test_one_diagnostic_where_typescript_says_the_same(client: Any, worksp
     assert found[2]["tags"] == [2]
 
 
+async def test_other_errors_of_the_line_are_still_said(client: Any, workspace: Path) -> None:
+    uri = (workspace / "a.geppetto.ts").as_uri()
+    text = 'import a from "lodash"; import b from "./b"; a(b, require("fs"));\nnew Conversation().addMessage("human", "😀"); isNaN("x");\n'
+    client.open(uri, text, "typescript")
+    report = await client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})
+    found = [(item["range"]["start"]["line"], str(item["code"])) for item in report["items"]]
+    assert sorted(found) == [
+        (0, "2307"),
+        (0, "unsupported-import"),
+        (0, "unsupported-import"),
+        (1, "2345"),
+        (1, "unknown-role"),
+    ]
+
+
 async def test_nobody_is_told_to_install_types_for_node(client: Any, workspace: Path) -> None:
     uri = (workspace / "a.geppetto.js").as_uri()
     client.open(

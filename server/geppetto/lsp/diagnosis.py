@@ -9,7 +9,7 @@ from geppetto.lsp.documents.store import Document
 from geppetto.lsp.lint.check import BackendDefinitions, Severities, check
 from geppetto.lsp.lint.findings import Finding
 from geppetto.lsp.lint.models import KnownNames
-from geppetto.lsp.params import capability
+from geppetto.lsp.params import as_position, capability
 from geppetto.lsp.typescript.backend import Backend
 
 _UNTYPED_JAVASCRIPT = frozenset({7005, 7006, 7010, 7011, 7019, 7031, 7034, 7044, 7045, 7050, 7051})
@@ -67,18 +67,13 @@ async def _put_together(
     finally:
         checking.cancel()
     items = answer.get("items") if isinstance(answer, dict) else None
-    said_better = {
-        (code, document.text.position_at(finding.start).line)
-        for finding in findings
-        for code in finding.replaces
-    }
     ignored = _BESIDE_THE_POINT if document.is_typescript else _BESIDE_THE_POINT | _UNTYPED_JAVASCRIPT
     theirs = [
         _without_advice(item)
         for item in (items if isinstance(items, list) else [])
         if isinstance(item, dict)
         and item.get("code") not in ignored
-        and _code_and_line(item) not in said_better
+        and not _is_said_better(document, item, findings)
     ]
     return Diagnosis(findings, theirs)
 
@@ -94,5 +89,9 @@ def _without_advice(diagnostic: JsonObject) -> JsonObject:
     }
 
 
-def _code_and_line(diagnostic: JsonObject) -> tuple[JsonValue, JsonValue]:
-    return diagnostic.get("code"), capability(diagnostic, "range.start.line")
+def _is_said_better(document: Document, diagnostic: JsonObject, findings: list[Finding]) -> bool:
+    code = diagnostic.get("code")
+    if not any(code in finding.replaces for finding in findings):
+        return False
+    offset = document.text.offset_at(as_position(capability(diagnostic, "range.start")))
+    return any(finding.is_said_by(code, offset) for finding in findings)

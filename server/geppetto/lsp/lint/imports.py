@@ -32,7 +32,16 @@ def check(part: Part) -> Iterator[Finding]:
         )
         statement = _statement_of(node)
         fixes = _removals(part, statement) if statement is not None else ()
-        yield Finding(UNSUPPORTED_IMPORT, start_of(node), end_of(node), message, None, fixes, _NO_SUCH_MODULE)
+        yield Finding(
+            UNSUPPORTED_IMPORT,
+            start_of(node),
+            end_of(node),
+            message,
+            None,
+            fixes,
+            _NO_SUCH_MODULE,
+            said_from=_start_of_call(node),
+        )
 
 
 def _removals(part: Part, statement: Node) -> tuple[Fix, ...]:
@@ -50,6 +59,12 @@ def _statement_of(name: Node) -> Node | None:
     if parent is not None and parent.type == "import_require_clause":
         parent = parent.parent
     return parent if parent is not None and parent.type in ("import_statement", "export_statement") else None
+
+
+def _start_of_call(name: Node) -> int | None:
+    """Where a call begins that names what it imports: in TypeScript it is `require` that there is not."""
+    call = name.parent.parent if name.parent is not None and name.parent.type == "arguments" else None
+    return None if call is None else start_of(call)
 
 
 def _is_erased(part: Part, node: Node) -> bool:
