@@ -235,6 +235,10 @@ CLEAN = [
     'for (const x of ["a"]) {\n  const f = async () => await embeddings.generateEmbeddingAsync(x);\n  f;\n}',
 ]
 
+CLEAN_TYPESCRIPT = [
+    "done();\ndeclare const later: number;\nabstract class Named {\n  abstract name: string;\n}\ninterface Aged {}",
+]
+
 LOOK_ALIKES = [
     'class Conversation { addMessage(role, text) {} addMessageWithImage(a, b, c) {} }\nnew Conversation().addMessage("boss", "x");\nnew Conversation().addMessageWithImage("x", "y", "nowhere.png");',
     'const emitter = { on(name, handler) {} };\nemitter.on("data", () => {});',
@@ -467,6 +471,12 @@ async def test_left_alone(linter: Linter, snippet: str) -> None:
     assert marked(document, findings) == snippet
 
 
+@pytest.mark.parametrize("snippet", CLEAN_TYPESCRIPT)
+async def test_left_alone_in_typescript(linter: Linter, snippet: str) -> None:
+    document, findings = await linter(snippet, "a.geppetto.ts")
+    assert marked(document, findings) == snippet
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -557,7 +567,11 @@ async def test_not_fixed_where_it_would_change_what_happens(linter: Linter, snip
 
 @pytest.mark.parametrize(
     "snippet",
-    ['const [x]: string[] = chatStep.startBlocking("a");\nx;', "export doubleStep.startBlocking(21);"],
+    [
+        'const [x]: string[] = chatStep.startBlocking("a");\nx;',
+        "export doubleStep.startBlocking(21);",
+        'namespace N {\n  chatStep.startStream("a");\n}',
+    ],
 )
 async def test_not_fixed_where_typescript_could_not_read_it(linter: Linter, snippet: str) -> None:
     _, [finding] = await linter(snippet, "a.geppetto.ts")

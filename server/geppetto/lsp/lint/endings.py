@@ -18,7 +18,8 @@ _BLOCKS = ("program", "statement_block", "switch_case", "switch_default")
 _DO_NOTHING = frozenset(
     {
         "comment", "function_declaration", "generator_function_declaration", "class_declaration", "empty_statement",
-        "interface_declaration", "type_alias_declaration", "import_statement", "export_statement",
+        "interface_declaration", "type_alias_declaration", "abstract_class_declaration", "ambient_declaration",
+        "import_statement", "export_statement",
         "return_statement", "break_statement", "continue_statement",
     }
 )  # fmt: skip

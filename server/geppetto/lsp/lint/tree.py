@@ -390,7 +390,7 @@ def can_await(node: Node) -> bool:
     while at is not None:
         if at.type in FUNCTIONS:
             return any(child.type == "async" for child in at.children)
-        if at.type in ("class_static_block", "class_body"):
+        if at.type in ("class_static_block", "class_body", "internal_module"):
             return False
         at = at.parent
     return True
