@@ -122,6 +122,13 @@ let unused;
         assert kept(f"{text}f({name}¦);", "typescript") == [lines[line], f"f({name});"]
 
 
+@pytest.mark.parametrize("grammar", ["javascript", "typescript"])
+def test_what_is_disposed_of_at_the_end_is_declared_too(grammar: Grammar) -> None:
+    text = "using a = first();\nawait using b = second();\nunused();\n"
+    assert kept(f"{text}f(a¦);", grammar)[0] == "using a = first();"
+    assert "await using b = second();" in kept(f"{text}f(b¦);", grammar)
+
+
 def test_directives_stay_and_neighbours_stay_apart() -> None:
     assert only('"use strict"\nlet a\nlet b = 1\nunused();\n(b)', 40, 40, "javascript") == (
         '"use strict"\n;    \nlet b = 1\n;        \n(b)'

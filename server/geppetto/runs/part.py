@@ -51,7 +51,7 @@ _NAMED = frozenset(
         "internal_module",
     }
 )
-_VARIABLES = frozenset({"lexical_declaration", "variable_declaration"})
+_VARIABLES = frozenset({"lexical_declaration", "variable_declaration", "using_declaration"})
 _NO_STATEMENTS = frozenset({"comment", "hash_bang_line"})
 _CHARACTER = re.compile(r"[^\r\n]")
 
