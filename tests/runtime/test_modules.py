@@ -43,6 +43,17 @@ async def test_typescript_with_imports(run_script: RunScript, tmp_path: Path) ->
     assert ran.lines == ["hi json 1 7 5", "5"]
 
 
+@pytest.mark.parametrize("name", ["main.js", "main.geppetto.ts"])
+async def test_await_using_is_an_await(run_script: RunScript, name: str) -> None:
+    ran = await run_script(
+        'const opened = { async [Symbol.asyncDispose]() { console.log("closed"); } };\n'
+        'await using thing = opened;\nconsole.log("open", thing === opened);\n',
+        name=name,
+    )
+    assert ran.outcome.kind == "ok", ran.text
+    assert ran.lines == ["open true", "closed"]
+
+
 async def test_an_error_in_typescript_is_at_its_place(run_script: RunScript, tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -22,6 +22,7 @@ from geppetto.runtime.script import ModuleError, Script, read_source, source_fro
 from geppetto.runtime.source import Edit, OriginalFile
 
 _AWAIT = re.compile(r"\bawait\b")
+_MAY_AWAIT = frozenset({"for_in_statement", "using_declaration"})
 _AWAIT_NAME = "await".encode("utf-16-le")
 _FUNCTIONS = frozenset(
     {
@@ -172,7 +173,7 @@ def _has_top_level_await(compiled: str) -> bool:
         node = pending.pop()
         if node.type == "await_expression" or (node.type == "identifier" and node.text == _AWAIT_NAME):
             return True  # outside an async function the grammar takes ``await (x)`` for a call
-        if node.type == "for_in_statement" and any(child.type == "await" for child in node.children):
+        if node.type in _MAY_AWAIT and any(child.type == "await" for child in node.children):
             return True
         if node.type == "ERROR":
             return True  # let V8 be the judge
