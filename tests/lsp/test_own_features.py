@@ -84,6 +84,19 @@ async def test_other_errors_of_the_line_are_still_said(client: Any, workspace: P
     ]
 
 
+@pytest.mark.parametrize("language", ["javascript", "typescript"])
+async def test_javascript_needs_no_annotations(client: Any, workspace: Path, language: str) -> None:
+    uri = (workspace / f"a.geppetto.{language[0]}s").as_uri()
+    text = (
+        "const timer = setInterval(() => clearInterval(timer), 1);\n"
+        'const counts = {};\nfor (const word of ["a", "b"]) counts[word] = (counts[word] ?? 0) + 1;\n'
+        "export function fac(n) { return n < 2 ? 1 : n * fac(n - 1); }\n"
+        "export const walk = (node) => node.next && walk(node.next);\n"
+    )
+    client.open(uri, text, language)
+    assert bool(await client.pull(uri)) == (language == "typescript")
+
+
 async def test_nobody_is_told_to_install_types_for_node(client: Any, workspace: Path) -> None:
     uri = (workspace / "a.geppetto.js").as_uri()
     client.open(

@@ -12,8 +12,10 @@ from geppetto.lsp.lint.models import KnownNames
 from geppetto.lsp.params import as_position, capability
 from geppetto.lsp.typescript.backend import Backend
 
-_UNTYPED_JAVASCRIPT = frozenset({7005, 7006, 7010, 7011, 7019, 7031, 7034, 7044, 7045, 7050, 7051})
-"""Variables and parameters without a type. JavaScript has no place to write one."""
+_UNTYPED_JAVASCRIPT = frozenset(
+    {7005, 7006, 7010, 7011, 7019, 7022, 7023, 7024, 7031, 7034, 7044, 7045, 7050, 7051, 7053}
+)
+"""Variables, parameters, results and members without a type. JavaScript has no place to write one."""
 
 _BESIDE_THE_POINT = frozenset({80001, 80005, 80006})
 """Suggestions to turn a script into something else: into an ES module, for instance."""
