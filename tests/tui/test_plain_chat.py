@@ -151,3 +151,29 @@ def test_plain_on_a_terminal(scripted: Scripted) -> None:
         assert b"Hello." in read_until(terminal, b"tokens\r\n> ")  # they may come in one piece
         os.write(terminal, b"\x04")
         assert running.wait(60) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
+def test_on_the_screen_an_answer_cannot_steer_the_terminal_either(scripted: Scripted) -> None:
+    steering = "\\e]0;pwned\\a\\ecleared\\x9b2J"
+    folder = scripted(
+        f'  - stream: [{{ text: "In a text {steering}\\n\\n```\\nin code {steering}\\n```\\n" }}, '
+        f'{{ tool_call: {{ name: "look{steering}", input: "for {steering}" }} }}, '
+        f'{{ error: {{ kind: server, message: "The end {steering}." }} }}]\n'
+    )
+    (folder / "say.geppetto.js").write_text(
+        'await chatStep.startStream("hi").finalText().catch(() => {});\n'
+        'console.log("\\x1b[31mred\\x1b[0m \\x1b]0;pwned\\x07\\x1bcleared\\x9b2J");\n'
+        'console.log("told");\n'
+    )
+    for arguments, wanted in (["chat"], b"The end"), (["run", "say.geppetto.js", "--tui"], b"q quits"):
+        with on_terminal(folder, *arguments) as (terminal, _):
+            if arguments == ["chat"]:
+                read_until(terminal, b"Ask something")
+                os.write(terminal, b"hi\r")
+            seen = read_until(terminal, wanted)
+            os.write(terminal, b"\x11")
+            seen += read_until(terminal, b"\x1b[?1049l")
+            assert b"pwned" in seen
+            for steers in b"\x1b]0;pwned", b"\x1bc", "\x9b".encode():
+                assert steers not in seen

@@ -125,6 +125,19 @@ async def test_keys_are_answered_while_a_flood_of_output_comes(scripted: Scripte
             await until(pilot, lambda: app.return_value is not None)
 
 
+async def test_a_models_name_is_a_name_whatever_stands_in_it(scripted: Scripted) -> None:
+    folder = scripted('  - stream: [{ text: "Said." }]\n')
+    yaml = folder / "model.yaml"
+    yaml.write_text('model: "puppet[/b]"\n' + yaml.read_text())
+    script = folder / "say.geppetto.js"
+    script.write_text('await chatStep.startStream("hi").finalText();\n')
+    async with RunSupervisor() as supervisor:
+        app = RunApp("say", lambda: supervisor.start(RunRequest(path=str(script))))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: "✓ chatStep :1 puppet[/b]" in screen_text(app))
+            await pilot.press("q")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudoterminals of this kind")
 def test_on_a_terminal_errors_stay_when_the_screen_is_gone(scripted: Scripted) -> None:
     folder = scripted("  - stream: []\n")

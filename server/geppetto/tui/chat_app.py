@@ -31,7 +31,7 @@ from geppetto.events.models import (
 from geppetto.tui.pages import Pages
 from geppetto.tui.prompt_history import PromptHistory
 from geppetto.tui.session import ChatSession
-from geppetto.tui.words import beginning, summary
+from geppetto.tui.words import beginning, harmless, summary
 
 _MOST_LINES = 2_000
 """Of what was said, on the screen: the work of every change grows with them."""
@@ -181,7 +181,8 @@ class _Answer(ChatEventHandler):
     async def handle_tool_call(self, event: ToolCallEvent) -> None:
         await self.close()  # what is said next stands below the call
         call = event.tool_call
-        shown = Static(f"→ {call.name}({beginning(call.input)})", classes="tool", markup=False)
+        said = harmless(f"→ {call.name}({beginning(call.input)})")
+        shown = Static(said, classes="tool", markup=False)
         self._tools[call.id] = shown
         await self._log.mount(shown, before=self._status)
 
@@ -189,7 +190,7 @@ class _Answer(ChatEventHandler):
         result = event.tool_result
         if (shown := self._tools.get(result.id)) is not None:
             sign = "✗" if result.is_error else "✓"
-            shown.update(f"{shown.content} {sign} {beginning(str(result.result))}")
+            shown.update(f"{shown.content} {sign} {harmless(beginning(str(result.result)))}")
 
     async def handle_final(self, event: FinalEvent) -> None:
         if not self._text:
@@ -205,7 +206,7 @@ class _Answer(ChatEventHandler):
 
     async def _say(self, text: str) -> None:
         self._text.append(text)
-        for piece in self._pages.cut(text):
+        for piece in self._pages.cut(harmless(text)):
             if piece.page is not None:
                 await self._end_stream()
                 self._page = Markdown() if piece.page == "markdown" else Static(classes="plain", markup=False)
@@ -221,7 +222,7 @@ class _Answer(ChatEventHandler):
 
     def _end(self, text: str) -> None:
         self._over = True
-        self._status.update(text)
+        self._status.update(harmless(text))
 
 
 class ChatApp(App[None]):
@@ -299,7 +300,7 @@ class ChatApp(App[None]):
     @work(exclusive=True, group="answer")
     async def _ask(self, question: str) -> None:
         log = self._said
-        await log.mount(Static(beginning(question), classes="question", markup=False))
+        await log.mount(Static(harmless(beginning(question)), classes="question", markup=False))
         answer = _Answer(log)
         await answer.open()
         log.anchor()

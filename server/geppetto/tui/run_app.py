@@ -15,7 +15,7 @@ from textual.widgets.tree import TreeNode
 from geppetto.runs.handle import RunHandle
 from geppetto.runs.protocol import EndEvent
 from geppetto.tui.run_view import RunView, StepView
-from geppetto.tui.words import beginning
+from geppetto.tui.words import beginning, harmless, harmless_colours
 
 _FRAMES_PER_SECOND = 15
 _SHOWN_CHARACTERS = 20_000
@@ -129,7 +129,8 @@ class RunApp(App[EndEvent | None]):
         waiting = [(kind, line) for kind, text in view.output for line in text.split("\n")][-_OUTPUT_LINES:]
         lines, view.output = waiting[:_LINES_PER_FRAME], waiting[_LINES_PER_FRAME:]
         for kind, text in lines:
-            output.write(Text.from_ansi(beginning(text, _SHOWN_CHARACTERS), style=_STYLES.get(kind, "")))
+            shown = harmless_colours(beginning(text, _SHOWN_CHARACTERS))
+            output.write(Text.from_ansi(shown, style=_STYLES.get(kind, "")))
         changed, view.changed = view.changed, {}
         for step_id in changed:
             self._draw_step(view.steps[step_id])
@@ -139,17 +140,18 @@ class RunApp(App[EndEvent | None]):
             self.query_one("#state", Static).update(self._state())
 
     def _draw_step(self, step: StepView) -> None:
+        title = harmless(step.title)
         node = self._branches.get(step.id)
         if node is None:
             tree: Tree[str] = self.query_one("#steps", Tree)  # pyright: ignore[reportUnknownVariableType]
-            node = self._branches[step.id] = tree.root.add(step.title, data=step.id, expand=True)
+            node = self._branches[step.id] = tree.root.add(Text(title), data=step.id, expand=True)
             if self._follows:
                 self._select(step.id)
-        elif str(node.label) != step.title:
-            node.set_label(Text(step.title))
+        elif str(node.label) != title:
+            node.set_label(Text(title))
         for number, tool in enumerate(step.tools.values()):
             sign = "…" if tool.result is None else "✗" if tool.is_error else "✓"
-            label = f"{sign} {tool.name}({_short(tool.input)})"
+            label = harmless(f"{sign} {tool.name}({_short(tool.input)})")
             if number == len(node.children):
                 node.add_leaf(Text(label), data=step.id)
             elif str(node.children[number].label) != label:
@@ -171,15 +173,16 @@ class RunApp(App[EndEvent | None]):
         step = self._view.steps[self._shown]
         text = Text()
         for tool in step.tools.values():
-            text.append(f"→ {tool.name}({beginning(tool.input)})\n", style="cyan")
+            text.append(harmless(f"→ {tool.name}({beginning(tool.input)})\n"), style="cyan")
             if tool.result is not None:
-                text.append(f"  {beginning(tool.result)}\n", style="red" if tool.is_error else "dim")
+                style = "red" if tool.is_error else "dim"
+                text.append(harmless(f"  {beginning(tool.result)}\n"), style=style)
         whole = step.text
         if len(whole) > _SHOWN_CHARACTERS:
             text.append(f"… {len(whole) - _SHOWN_CHARACTERS} characters before\n", style="dim")
-        text.append(whole[-_SHOWN_CHARACTERS:])
+        text.append(harmless(whole[-_SHOWN_CHARACTERS:]))
         if step.error:
-            text.append(f"\n{step.error}", style="red")
+            text.append(harmless(f"\n{step.error}"), style="red")
         frame = self.query_one("#text-frame", VerticalScroll)
         self.query_one("#text", Static).update(text)
         frame.border_subtitle = f"{step.events} events"
