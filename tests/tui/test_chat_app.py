@@ -150,6 +150,7 @@ async def test_commands(scripted: Scripted, tmp_path: Path) -> None:
         await until(pilot, lambda: "exists." in screen_text(app))
         await write(pilot, "/dance")
         await until(pilot, lambda: "no /dance" in screen_text(app))
+        app.query_one(Prompt).text = ""
         await write(pilot, "/new")
         await until(pilot, lambda: "Said." not in screen_text(app))
         await write(pilot, "/retry")
@@ -218,3 +219,39 @@ async def test_a_long_answer_stays_markdown_where_it_can(scripted: Scripted) -> 
         await until(pilot, lambda: "Part 199" in screen_text(app))
         assert "**" not in screen_text(app)
         assert not app.query("#log > .plain")
+
+
+async def test_retry_asks_a_question_again_that_failed(scripted: Scripted) -> None:
+    folder = scripted(
+        "  - { match: Move, times: 1, stream: [{ error: { kind: auth, message: Knots } }] }\n"
+        '  - { match: Move, stream: [{ text: "Untangled." }] }\n'
+        '  - stream: [{ text: "Good day." }]\n'
+    )
+    async with chatting(folder) as (app, pilot):
+        await write(pilot, "Hello")
+        await until(pilot, lambda: "Good day." in screen_text(app))
+        await write(pilot, "Move!")
+        await until(pilot, lambda: "Knots" in screen_text(app))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Untangled." in screen_text(app))
+        await write(pilot, "/retry")
+        await until(pilot, lambda: screen_text(app).count("Untangled.") == 2)
+
+
+async def test_what_is_typed_ahead_and_not_sent_stays(scripted: Scripted) -> None:
+    async with chatting(scripted('  - stream: [{ text: "So it is." }, { stall: true }]\n')) as (app, pilot):
+        await pilot.press(*"one", "enter", *"two", "enter", *"three")
+        await until(pilot, lambda: "So it is." in screen_text(app))
+        prompt = app.query_one(Prompt)
+        await until(pilot, lambda: "still coming" in screen_text(app))
+        assert screen_text(app).splitlines()[0].strip(" █▌") == "one"
+        assert prompt.text in ("two\nthree", "twothree")
+        prompt.text = ""
+        await write(pilot, "/[/b] is what?")
+        await until(pilot, lambda: "no /[/b];" in screen_text(app))
+        assert prompt.text == "/[/b] is what?"
+        prompt.text = ""
+        await write(pilot, "/save ~nobody-of-that-name/talk.md")
+        await until(pilot, lambda: "written:" in screen_text(app))
+        await write(pilot, "/profile [/b]")
+        await until(pilot, lambda: "'[/b]'" in screen_text(app))

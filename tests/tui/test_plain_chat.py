@@ -92,9 +92,11 @@ def _until_it_catches_signals(pid: int) -> None:
 
 
 @contextmanager
-def on_terminal(folder: Path, *arguments: str) -> "Iterator[tuple[int, subprocess.Popen[bytes]]]":
+def on_terminal(
+    folder: Path, *arguments: str, term: str = "xterm-256color"
+) -> "Iterator[tuple[int, subprocess.Popen[bytes]]]":
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    environment = {**os.environ, "TERM": term, "COLUMNS": "80", "LINES": "24"}
     running = subprocess.Popen(
         [GEPPETTO, *arguments], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     )  # fmt: skip
@@ -177,3 +179,13 @@ def test_on_the_screen_an_answer_cannot_steer_the_terminal_either(scripted: Scri
             assert b"pwned" in seen
             for steers in b"\x1b]0;pwned", b"\x1bc", "\x9b".encode():
                 assert steers not in seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
+def test_a_dumb_terminal_gets_lines(scripted: Scripted) -> None:
+    folder = scripted('  - stream: [{ text: "Hello." }]\n')
+    with on_terminal(folder, "chat", term="dumb") as (terminal, _):
+        seen = read_until(terminal, b"> ")
+        os.write(terminal, b"hi\n")
+        seen += read_until(terminal, b"Hello.")
+        assert b"\x1b" not in seen

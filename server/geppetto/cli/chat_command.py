@@ -39,7 +39,7 @@ def chat(
     - `git diff | geppetto chat "Write a commit message for this."`
     - `printf 'Hello\\nAnd now?\\n' | geppetto chat`
 
-    Where input or output is no terminal, questions are lines of standard input, and only answers are printed on
+    Where input or output is no terminal, or a dumb one, questions are lines of standard input, and only answers are printed on
     standard output. Exit codes: 0 fine, 1 an answer failed, 130 interrupted.
     """
     import asyncio
@@ -62,7 +62,8 @@ def chat(
         load_settings(folder, profile)  # an unknown one is told here, not as an answer
     notice = "" if is_configured(folder, os.environ) or (bus or HERE) != HERE else ECHO_NOTICE
     session = partial(ChatSession, folder, profile=profile, system=system, bus=bus, tools=tuple(tool or ()))
-    is_screen = sys.stdin.isatty() and sys.stdout.isatty() and question is None and not plain
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    is_screen = is_terminal and question is None and not plain
     if is_screen:
         asyncio.run(_on_screen(session, notice, keeps_history=not no_history))
         return

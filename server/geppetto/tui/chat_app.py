@@ -1,5 +1,6 @@
 """The chat on a terminal: answers stream in as Markdown, questions are written below them."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Footer, Markdown, Static, TextArea
 from textual.widgets.markdown import MarkdownStream
+from textual.worker import Worker
 
 from geppetto.errors import GeppettoError
 from geppetto.events.dispatch import ChatEventHandler
@@ -76,13 +78,22 @@ class Prompt(TextArea):
         self._history = history
 
     def on_key(self, event: Key) -> None:
-        # Not a binding with priority: that would overtake the letters typed just before.
+        # Not left to the binding: it is overtaken by the letters typed right after, and one with priority would
+        # overtake those typed just before.
         if event.key == "enter":
             event.prevent_default()  # a new line
+            event.stop()
+            self.action_submit()
 
     def action_submit(self) -> None:
         if self.text.strip():
-            self.post_message(self.Submitted(self.text))
+            text, self.text = self.text, ""
+            self.post_message(self.Submitted(text))
+
+    def give_back(self, text: str) -> None:
+        """What was not sent after all stands there again, above what was written meanwhile."""
+        self.text = f"{text}\n{self.text}" if self.text else text
+        self.move_cursor(self.document.end)
 
     def action_newline(self) -> None:
         self.insert("\n")
@@ -261,6 +272,7 @@ class ChatApp(App[None]):
         self._history = history
         self._notice = notice
         self._last_answer = ""
+        self._asking: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         with Said():
@@ -283,19 +295,22 @@ class ChatApp(App[None]):
     async def submitted(self, message: Prompt.Submitted) -> None:
         text = message.text
         if text.startswith("/") and not text.startswith("//"):
-            self.query_one(Prompt).text = ""
             await self._command(text)
             return
-        if self._session.is_busy:
+        if self._is_busy:
+            self.query_one(Prompt).give_back(text)
             self.notify("An answer is still coming; Esc stops it.", severity="warning")
             return
-        self.query_one(Prompt).text = ""
         question = text.removeprefix("/") if text.startswith("//") else text
         try:
             self._history.add(text)
         except OSError as error:
             self.notify(f"The question is not kept for later: {error.strerror}.", severity="warning")
-        self._ask(question)
+        self._asking = self._ask(question)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._asking is not None and not self._asking.is_finished
 
     @work(exclusive=True, group="answer")
     async def _ask(self, question: str) -> None:
@@ -355,14 +370,19 @@ class ChatApp(App[None]):
             "exit": lambda _: self.exit(),
         }
         if (command := commands.get(name)) is None:
-            self.notify(f"There is no /{name}; /help shows what there is.", severity="warning")
+            self.query_one(Prompt).give_back(text)
+            self.notify(
+                f"There is no /{name}; /help shows what there is. // sends a question that begins with /.",
+                severity="warning",
+                markup=False,
+            )
             return
         try:
             done = command(rest.strip())
             if hasattr(done, "__await__"):
                 await done  # pyright: ignore[reportGeneralTypeIssues]
         except GeppettoError as error:
-            self.notify(str(error), severity="error")
+            self.notify(str(error), severity="error", markup=False)
 
     async def _help(self, _: str) -> None:
         await self._said.mount(Markdown(_HELP))
@@ -373,20 +393,23 @@ class ChatApp(App[None]):
             await self._session.use_profile("" if name == "default" else name)
         else:
             known = (await self._session.choice()).profiles
-            self.notify("Profiles: " + (", ".join(("default", *known)) if known else "there are none."))
+            self.notify(
+                "Profiles: " + (", ".join(("default", *known)) if known else "there are none."), markup=False
+            )
         await self._show_who()
 
     async def _retry(self) -> None:
-        if self._session.is_busy:
+        if self._is_busy:
             self.notify("An answer is still coming; Esc stops it.", severity="warning")
         elif (question := self._session.take_back()) is None:
             self.notify("Nothing was asked yet.", severity="warning")
         else:
-            self._ask(question)
+            self._asking = self._ask(question)
 
     async def _new(self, _: str) -> None:
         self._session.interrupt()
-        await self._session.settle()
+        if self._asking is not None:
+            await self._asking.wait()
         self._session.forget()
         self._last_answer = ""
         await self._said.remove_children()
@@ -395,13 +418,13 @@ class ChatApp(App[None]):
         if not name:
             self.notify("Where? /save FILE", severity="warning")
             return
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(self._session.markdown())
         except OSError as error:
             raise GeppettoError(f"{path} cannot be written: {error.strerror}.") from None
-        self.notify(f"Wrote {path}.")
+        self.notify(f"Wrote {path}.", markup=False)
 
     async def _show_who(self) -> None:
         choice = await self._session.choice()

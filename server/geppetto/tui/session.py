@@ -59,6 +59,7 @@ class ChatSession:
         self._result: StepResult[ChatMessage] | None = None
         self._interrupted = False
         self._said: list[_Exchange] = []
+        self._unsaid: str | None = None
         self._turn = asyncio.Lock()
         self.profile = profile or ""
         self.system = system
@@ -82,11 +83,6 @@ class ChatSession:
             await self._result.cancel()  # its last event is still to be published
         await self._router.close()
         await self._answering.close()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an answer is coming."""
-        return self._result is not None and not self._result.done
 
     async def choice(self) -> Choice:
         """Who answers by default, and the profiles there are."""
@@ -122,6 +118,7 @@ class ChatSession:
         async with self._turn:
             self._interrupted = False
             asked = ChatMessage(role="user", text=well_formed(question))
+            self._unsaid = asked.text
             step = await self._answering.make_step(self.profile, notice)
             anew: GivenAnew | None = None
             while True:
@@ -159,6 +156,7 @@ class ChatSession:
                 await handle.remove()
             if stays and answer.parts:
                 self._said.append(_Exchange(asked, answer.parts))
+                self._unsaid = None
 
     def interrupt(self) -> None:
         """Ends the answer that is coming; what came of it stays. Does nothing when there is none."""
@@ -166,18 +164,17 @@ class ChatSession:
         if self._result is not None:
             self._result.interrupt()
 
-    async def settle(self) -> None:
-        """Waits until the answer that is coming is over and its question is said."""
-        async with self._turn:
-            pass
-
     def take_back(self) -> str | None:
-        """Unsays the last question and its answer; returns the question, None if nothing was said."""
-        return self._said.pop().question.text if self._said else None
+        """Unsays the last question and its answer, if it has one; returns the question, None if nothing was asked."""
+        question, self._unsaid = self._unsaid, None
+        if question is None and self._said:
+            question = self._said.pop().question.text
+        return question
 
     def forget(self) -> None:
         """Begins anew."""
         self._said.clear()
+        self._unsaid = None
 
     def markdown(self) -> str:
         """The conversation as a Markdown document."""
