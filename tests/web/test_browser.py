@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser import chromium
 from tests.web.conftest import PATIENCE, Server
@@ -189,6 +189,65 @@ def test_questions_are_edited_with_the_keyboard(context: BrowserContext, server:
     expect(page.locator(f"{ANSWERS}[data-status=streaming]")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page.locator(DONE)).to_have_count(2)
+
+
+def test_what_is_being_written_is_not_lost(context: BrowserContext, server: Server) -> None:
+    page = begin(context, server, "First")
+    expect(page.locator(DONE)).to_have_count(1)
+    # While a question is on its way, the next one is begun.
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/chat", hold)
+    page.fill("#message", "Second")
+    page.keyboard.press("Enter")
+    wait_until(page, lambda: bool(held))
+    page.keyboard.type("Third")
+    held[0].continue_()
+    expect(page.locator(DONE)).to_have_count(2)
+    expect(page.locator("#message")).to_have_value("Third")
+    # Another tab has an answer made anew, and one begin, while a question is edited.
+    other = context.new_page()
+    other.goto(page.url)
+    page.get_by_role("button", name="Edit").last.click()
+    box = page.locator("form.edit textarea")
+    box.fill("Second, but better")
+    other.get_by_role("button", name="Answer again").last.click()
+    expect(page.locator(".versions")).to_have_text(re.compile(r"2 / 2"))
+    expect(box).to_be_focused()
+    ask(other, "Talk without end")
+    expect(page.locator(f"{ANSWERS}[data-status=streaming]")).to_have_count(1)
+    box.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("still coming")
+    expect(box).to_have_value("Second, but better")
+    # A key for an input method is none for the page.
+    box.dispatch_event("keydown", {"key": "Escape", "isComposing": True, "bubbles": True})
+    expect(box).to_have_value("Second, but better")
+    other.get_by_role("button", name="Stop the answer").click()
+    expect(page.locator(DONE)).to_have_count(3)
+    box.press("Enter")
+    expect(page.locator(DONE).last).to_contain_text("You said: Second, but better")
+    expect(box).to_have_count(0)
+    expect(page.locator("#message")).to_be_focused()
+
+
+def test_each_paragraph_has_the_direction_of_its_script(context: BrowserContext, server: Server) -> None:
+    page = begin(context, server, "\u0634\u0643\u0631\u0627.")
+    expect(page.locator(DONE)).to_have_count(1)
+    paragraph = page.locator(f"{ANSWERS} .body p")
+    paragraph.evaluate("element => element.textContent = '\u0634\u0643\u0631\u0627.'")
+    for shown in paragraph, page.locator(".bubble"):
+        letter, stop = shown.evaluate(
+            """element => [0, 4].map(n => {
+                const range = document.createRange();
+                range.setStart(element.firstChild, n);
+                range.setEnd(element.firstChild, n + 1);
+                return range.getBoundingClientRect().left;
+            })"""
+        )
+        assert stop < letter
 
 
 def test_tools_are_folded_code_is_coloured_and_errors_are_told(

@@ -41,7 +41,15 @@ const events = {
     refreshList();
   },
   thread({ html, busy: isBusy }) {
+    const edits = [...thread.querySelectorAll("form.edit")];
+    const focused = document.activeElement;
     thread.innerHTML = html;
+    // What is being written stays, as long as the message is there that it is another version of.
+    for (const form of edits) {
+      const article = $(`t-${form.dataset.turn}`);
+      if (article) openEdit(article, form);
+    }
+    if (focused.closest("form.edit")) (focused.isConnected ? focused : message).focus();
     busy(isBusy);
   },
   title({ title }) {
@@ -159,18 +167,23 @@ message.addEventListener("keydown", (event) => {
   }
 });
 
+let sent = "";
+
 composer.addEventListener("htmx:before:request", (event) => {
-  if (event.target === composer && (!message.value.trim() || thread?.dataset.busy === "yes")) event.preventDefault();
+  if (event.target !== composer) return;
+  if (!message.value.trim() || thread?.dataset.busy === "yes") event.preventDefault();
+  else sent = message.value;
 });
 composer.addEventListener("htmx:after:request", (event) => {
   if (event.target !== composer || event.detail.ctx.response.status >= 400) return;
-  message.value = "";
+  // What was written meanwhile stays.
+  message.value = message.value.startsWith(sent) ? message.value.slice(sent.length) : message.value;
   fit();
   pinned = true;
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) {
     if (document.body.classList.contains("side-open")) side(false);
     else if (thread?.dataset.busy === "yes") composer.querySelector(".stop").click();
   } else if (event.key === "/" && !event.target.closest("input, textarea, select") && !event.ctrlKey && !event.metaKey) {
@@ -250,11 +263,11 @@ async function copy(button, text) {
 function edit(button) {
   const article = button.closest(".turn");
   if (article.querySelector("form.edit")) return;
-  const bubble = article.querySelector(".bubble");
   const form = document.createElement("form");
   form.className = "edit";
+  form.dataset.turn = turnOf(article);
   const box = document.createElement("textarea");
-  box.value = bubble.textContent;
+  box.value = article.querySelector(".bubble").textContent;
   box.setAttribute("aria-label", "Your message");
   const cancel = document.createElement("button");
   const save = document.createElement("button");
@@ -265,13 +278,13 @@ function edit(button) {
   row.append(cancel, save);
   form.append(box, row);
   const close = () => {
+    form.closest(".turn").classList.remove("editing");
     form.remove();
-    article.classList.remove("editing");
     message.focus();
   };
   cancel.addEventListener("click", close);
   form.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
+    if (event.key === "Escape" && !event.isComposing) {
       event.stopPropagation();
       close();
     } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing && !coarse.matches) {
@@ -283,12 +296,16 @@ function edit(button) {
     event.preventDefault();
     if (!box.value.trim()) return;
     pinned = true;
-    post("edit", { turn: turnOf(article), text: box.value });
-    close();
+    // It goes with the message, when the server has taken the new one.
+    post("edit", { turn: turnOf(form), text: box.value });
   });
-  bubble.after(form);
-  article.classList.add("editing");
+  openEdit(article, form);
   box.focus();
+}
+
+function openEdit(article, form) {
+  article.querySelector(".bubble").after(form);
+  article.classList.add("editing");
 }
 
 function rename(on) {
