@@ -164,7 +164,10 @@ def _name_of(host: str) -> str | None:
 def _is_from_our_page(headers: Headers, host: str) -> bool:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:
+            return False
     return site in (None, "same-origin", "none")
 
 
