@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -85,8 +85,9 @@ def test_an_interrupt_ends_it(scripted: Scripted, question: str) -> None:
 def _until_it_catches_signals(pid: int) -> None:
     """The Python handler is there from the start; asyncio's wake-up descriptor comes with the loop's."""
     for _ in range(600):
-        if any("socket" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")):
-            break
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if any("socket" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")):
+                break
         time.sleep(0.05)
     time.sleep(0.5)
 
