@@ -92,6 +92,7 @@ async def test_javascript_needs_no_annotations(client: Any, workspace: Path, lan
         'const counts = {};\nfor (const word of ["a", "b"]) counts[word] = (counts[word] ?? 0) + 1;\n'
         "export function fac(n) { return n < 2 ? 1 : n * fac(n - 1); }\n"
         "export const walk = (node) => node.next && walk(node.next);\n"
+        'try {\n  await chatStep.startStream("x").done();\n} catch (error) {\n  console.log(error.message);\n}\n'
     )
     client.open(uri, text, language)
     assert bool(await client.pull(uri)) == (language == "typescript")

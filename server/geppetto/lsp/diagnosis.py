@@ -1,6 +1,7 @@
 """What is wrong with a script: TypeScript's diagnostics that apply, and Geppetto's own. For editors and for CI."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ _UNTYPED_JAVASCRIPT = frozenset(
     {7005, 7006, 7010, 7011, 7019, 7022, 7023, 7024, 7031, 7034, 7044, 7045, 7050, 7051, 7053}
 )
 """Variables, parameters, results and members without a type. JavaScript has no place to write one."""
+
+_UNKNOWN = 18046
+"""A use of what may be anything."""
 
 _BESIDE_THE_POINT = frozenset({80001, 80005, 80006})
 """Suggestions to turn a script into something else: into an ES module, for instance."""
@@ -76,8 +80,17 @@ async def _put_together(
         if isinstance(item, dict)
         and item.get("code") not in ignored
         and not _is_said_better(document, item, findings)
+        and not (item.get("code") == _UNKNOWN and not document.is_typescript and _is_caught(document, item))
     ]
     return Diagnosis(findings, theirs)
+
+
+def _is_caught(document: Document, diagnostic: JsonObject) -> bool:
+    """`catch (error)` has no place for a type in JavaScript, and everybody uses `error.message`."""
+    name = re.match(r"'([\w$]+)'", str(diagnostic.get("message")))
+    return name is not None and bool(
+        re.search(rf"\bcatch\s*\(\s*{re.escape(name[1])}\s*\)", str(document.text))
+    )
 
 
 def _without_advice(diagnostic: JsonObject) -> JsonObject:
