@@ -70,6 +70,24 @@ async def test_an_error_in_typescript_is_at_its_place(run_script: RunScript, tmp
     assert error.frames[0].function == "deep"
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ('import { nope } from "./lib";\nnope();', "nope is not a function"),
+        ('import { nope } from "./lib";\nnew nope();', "nope is not a constructor"),
+        ('import lib from "./lib";\nlib();', "the default export is not a function"),
+        ('import * as lib from "./lib";\nlib.nope();', "lib.nope is not a function"),
+        ("const lib_1 = { x: 1 };\nlib_1.x();", "lib_1.x is not a function"),
+    ],
+)
+async def test_what_is_imported_is_called_by_its_name(
+    run_script: RunScript, tmp_path: Path, code: str, message: str
+) -> None:
+    write(tmp_path, {"lib.ts": "export const x = 1;\nexport default x;\n"})
+    ran = await run_script(code)
+    assert [error.message for error in ran.outcome.errors] == [message]
+
+
 async def test_stacks_that_a_script_prints_show_its_own_places(run_script: RunScript) -> None:
     ran = await run_script(
         "type T = 1;\n\nconst f = async () => { console.log(new Error('x').stack) };\nawait f();\n",

@@ -21,6 +21,7 @@ _FRAME = re.compile(
 _EVAL_HEAD = re.compile(
     r"^(?P<url>[^\n]*?):(?P<line>\d+): (?P<message>[^\n]*)\n(?P<source>[^\n]*)\n(?P<caret> *)\^"
 )
+_IMPORTED = re.compile(r"^(?:\(0 , )?(?P<module>[\w$]+_\d+)\.(?P<name>[\w$]+)\)?(?= is not )")
 _CONTEXT_LINES = 2
 
 
@@ -249,6 +250,7 @@ class Sources:
         cause = info.get("cause")
         own_code = info.get("code")
         name, message = _name_and_message(info)
+        message = _IMPORTED.sub(self._imported_name, message)
         hint = _text(info, "hint") or _HINTS.get(message)
         if place is None and name == "Thrown":
             places = self._throws_of(message)
@@ -269,6 +271,13 @@ class Sources:
             code="limit.memory" if message == _NO_BUFFER else own_code if isinstance(own_code, str) else code,
             cause=self.script_error(cause) if isinstance(cause, dict) else None,
         )
+
+    def _imported_name(self, found: re.Match[str]) -> str:
+        """What a script imports, as it calls it: V8 says `(0 , lib_js_1.parse)`."""
+        module = re.compile(rf"\b{re.escape(found['module'])} = (?:__import\w+\()?require\(")
+        if not any(module.search(each.compiled) for each in self._by_url.values()):
+            return found[0]
+        return "the default export" if found["name"] == "default" else found["name"]
 
     def _throws_of(self, text: str) -> list[Place]:
         """Where the run's modules may have thrown a value that is no Error, and shows as this text.
