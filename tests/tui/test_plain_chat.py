@@ -135,6 +135,22 @@ def test_on_a_terminal_it_is_a_screen_that_leaves_no_trace(scripted: Scripted) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
+@pytest.mark.parametrize("command", [["chat"], ["run", "a.geppetto.js", "--tui"]])
+def test_a_screen_that_fails_is_no_success(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    folder = scripted('  - stream: [{ text: "Hello." }]\n')
+    (folder / "a.geppetto.js").write_text("1;\n")
+    (folder / "sitecustomize.py").write_text(
+        "import textual.app\ndef fail(self):\n    raise OSError('no screen')\ntextual.app.App._on_compose = fail\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    with on_terminal(folder, *command) as (terminal, running):
+        read_until(terminal, b"no screen")
+        assert running.wait(60) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals of this kind")
 def test_an_answer_cannot_steer_the_terminal(scripted: Scripted) -> None:
     folder = scripted('  - stream: [{ text: "\\e]0;pwned\\a\\e[2Jcleared\\r?" }]\n')
     with on_terminal(folder, "chat", "--plain", "hi") as (terminal, _):

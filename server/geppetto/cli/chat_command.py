@@ -65,8 +65,7 @@ def chat(
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     is_screen = is_terminal and question is None and not plain
     if is_screen:
-        asyncio.run(_on_screen(session, notice, keeps_history=not no_history))
-        return
+        raise typer.Exit(asyncio.run(_on_screen(session, notice, keeps_history=not no_history)))
     if notice:
         typer.echo(notice, err=True)
     try:
@@ -77,7 +76,8 @@ def chat(
     raise typer.Exit(0 if well else exit_codes.SCRIPT_ERROR)
 
 
-async def _on_screen(make_session: "Callable[[], ChatSession]", notice: str, *, keeps_history: bool) -> None:
+async def _on_screen(make_session: "Callable[[], ChatSession]", notice: str, *, keeps_history: bool) -> int:
+    """The exit code: not 0 if the screen has failed, which it has told by then."""
     from geppetto.errors import GeppettoError
 
     try:
@@ -95,9 +95,9 @@ async def _on_screen(make_session: "Callable[[], ChatSession]", notice: str, *, 
 
     path = platformdirs.user_state_path("geppetto", appauthor=False) / "chat-history.jsonl"
     async with make_session() as session:
-        await ChatApp(
-            session, history=PromptHistory(path if keeps_history else None), notice=notice
-        ).run_async()
+        app = ChatApp(session, history=PromptHistory(path if keeps_history else None), notice=notice)
+        await app.run_async()
+        return app.return_code or 0
 
 
 async def _plainly(make_session: "Callable[[], ChatSession]", question: str | None) -> bool:

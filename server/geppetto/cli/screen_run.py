@@ -46,13 +46,14 @@ def run_on_screen(request: RunRequest) -> int:
     )
     bus = chosen_bus(folder, request.bus, profile=request.profile)
 
-    async def run() -> protocol.EndEvent | None:
+    async def run() -> tuple[protocol.EndEvent | None, int]:
         async with open_runner(bus) as runner:
-            return await RunApp(script.path.name, lambda: runner.start(wanted)).run_async()
+            app = RunApp(script.path.name, lambda: runner.start(wanted))
+            return await app.run_async(), app.return_code or 0
 
-    end = asyncio.run(run())
+    end, failed = asyncio.run(run())
     if end is None:
-        return exit_codes.CANCELLED
+        return failed or exit_codes.CANCELLED
     color = request.color and may_color(sys.stderr.isatty())
     for error in end.errors:
         sys.stderr.write(script_error(error).render(color) + "\n")
