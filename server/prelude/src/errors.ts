@@ -152,7 +152,7 @@ export function encodeError(reason: unknown, origin?: Origin, depth = 0): string
   if (origin?.place !== undefined) info += `,"place":${quote(origin.place)}`;
   if (depth < MAX_CAUSES) {
     const cause = read(reason, "cause");
-    if (cause !== undefined) info += `,"cause":${encodeError(cause, undefined, depth + 1)}`;
+    if (cause !== undefined && cause !== reason) info += `,"cause":${encodeError(cause, undefined, depth + 1)}`;
     const errors = read(reason, "errors");
     if (isArray(errors)) {
       let list = "";

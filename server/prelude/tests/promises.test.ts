@@ -66,6 +66,11 @@ describe("unhandled rejections are told as Node tells them", () => {
     expect(thrown![1]).toMatchObject({ text: "'text'", place: "7:3" });
   });
 
+  test("an error that is its own cause has none", () => {
+    const said = new Host().run(`const e = new Error("outer"); e.cause = e; Promise.reject(e);`);
+    expect(only(said, "unhandled")[0]![1]).not.toHaveProperty("cause");
+  });
+
   test("causes and codes travel", () => {
     const said = new Host().run(
       `const e = new Error("outer", { cause: new TypeError("inner") }); e.code = "E_X"; Promise.reject(e);`,
