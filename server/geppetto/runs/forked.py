@@ -212,9 +212,10 @@ class Nursery:
             return
         self.is_gone = True
         self._loop.remove_reader(self._connection)
-        self._connection.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+        # After that: what has nobody to talk to any more ends by itself, and `kill` would bury it unseen.
+        self._connection.close()
         for _, answer in self._asked:
             if not answer.done():
                 answer.set_exception(NurseryError("it has ended"))
