@@ -62,6 +62,16 @@ def test_an_error_shows_its_place(geppetto: Geppetto, script: Script) -> None:
     assert "\x1b" not in done.stderr
 
 
+def test_what_an_error_says_cannot_steer_the_terminal(geppetto: Geppetto, script: Script) -> None:
+    steering = r"\x1b]0;pwned\x07bad\x1b[2J"
+    name = script(f'// \x1b[2J\nthrow new Error("{steering}", {{ cause: new TypeError("{steering}") }});\n')
+    done = geppetto("run", name)
+    assert "Error: ]0;pwnedbad[2J\n" in done.stderr and "Caused by TypeError: ]0;pwned" in done.stderr
+    assert "\x1b" not in done.stderr and "\x07" not in done.stderr
+    refused = geppetto("run", "no\x1b[2J.js")
+    assert refused.returncode == 1 and "no[2J.js" in refused.stderr and "\x1b" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -4,6 +4,7 @@ import os
 import sys
 
 from geppetto.errors import GeppettoError
+from geppetto.terminal import harmless
 
 
 def show_error(error: GeppettoError) -> None:
@@ -18,9 +19,9 @@ def show_error(error: GeppettoError) -> None:
 
 def show(message: str, *, hint: str | None = None) -> None:
     red, bold, plain = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if may_color(sys.stderr.isatty()) else ("",) * 3
-    text = f"{bold}{red}geppetto:{plain} {message}\n"
+    text = f"{bold}{red}geppetto:{plain} {harmless(message)}\n"
     if hint:
-        text += f"{bold}Hint:{plain} {hint}\n"
+        text += f"{bold}Hint:{plain} {harmless(hint)}\n"
     try:
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -5,7 +5,6 @@ one has ended. So their texts never mix within a line.
 """
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from geppetto.cli.channel import Channel
 from geppetto.cli.spinner import Spinner
 from geppetto.json_value import JsonObject, JsonValue
 from geppetto.runtime.output import ConsoleLine, Notice, Output, StreamEvent
+from geppetto.terminal import harmless
 
 _DIM, _RED, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[0m"
-# What a model says must not steer the terminal: control characters other than tab and newline.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONGEST_DETAIL = 100
 
 
@@ -228,7 +226,7 @@ class LiveDisplay:
             self._out.write(text)
         else:
             # Behind a tool's lines a new paragraph needs no empty lines of its own.
-            shown = _CONTROL.sub("", text)
+            shown = harmless(text)  # what a model says
             self._out.write(shown.lstrip("\n") if self._wrote_detail else shown)
         self._wrote_detail = kind == "detail"
 
@@ -267,5 +265,5 @@ class LiveDisplay:
 
 def _short(text: str) -> str:
     """Some text on one line, cut where it gets long."""
-    line = _CONTROL.sub(" ", " ".join(text.split()))
+    line = harmless(" ".join(text.split()))
     return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"

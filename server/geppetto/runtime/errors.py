@@ -14,6 +14,7 @@ from geppetto.runtime.output import Place
 from geppetto.runtime.rewrite import plain_throws
 from geppetto.runtime.script import ModuleError
 from geppetto.runtime.source import OriginalFile
+from geppetto.terminal import harmless
 
 _FRAME = re.compile(
     r"^\s*at (?:(?:async )?(?P<function>.*?) \()?(?:async )?(?P<url>\S+?):(?P<line>\d+):(?P<column>\d+)\)?$"
@@ -75,18 +76,19 @@ class ScriptError:
     def render(self, color: bool = False) -> str:
         """The error as text for a terminal: headline, place, code frame, frames, hint; no final newline."""
         red, dim, bold, plain = ("\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m") if color else ("",) * 4
-        out = [f"{bold}{red}{self.headline()}{plain}"]
+        out = [f"{bold}{red}{harmless(self.headline())}{plain}"]
         if self.place is not None:
             out.append(f"{dim}  --> {plain}{self.place}")
             if self.code_frame is not None:
                 out.extend(self._render_code(red, dim, plain))
         for frame, times in _runs(self.frames[1:]):
             repeated = f" ×{times}" if times > 1 else ""
-            out.append(f"{dim}    at {frame.function or '<anonymous>'} ({frame.place}){repeated}{plain}")
+            function = harmless(frame.function) or "<anonymous>"
+            out.append(f"{dim}    at {function} ({frame.place}){repeated}{plain}")
         if self.cause is not None:
             out.append("Caused by " + self.cause.render(color))
         if self.hint:
-            out.append(f"{bold}Hint:{plain} {self.hint}")
+            out.append(f"{bold}Hint:{plain} {harmless(self.hint)}")
         return "\n".join(out)
 
     def _render_code(self, red: str, dim: str, plain: str) -> Iterable[str]:
@@ -95,9 +97,9 @@ class ScriptError:
         for number, line in enumerate(self.code_frame.lines, self.code_frame.first_line):
             marked = number == self.place.line
             start, shown = _window(line, self.place.column - 1 if marked else 0)
-            yield f"{red if marked else dim}{'>' if marked else ' '} {number:>{width}} |{plain} {shown}"
+            yield f"{red if marked else dim}{'>' if marked else ' '} {number:>{width}} |{plain} {harmless(shown)}"
             if marked:
-                before = shown[: self.place.column - 1 - start]
+                before = harmless(shown[: self.place.column - 1 - start])
                 pad = "".join("\t" if character == "\t" else " " for character in before)
                 yield f"{dim}  {'':>{width}} |{plain} {pad}{red}^{plain}"
 

@@ -30,10 +30,11 @@ from geppetto.events.models import (
     ToolCallEvent,
     ToolResultEvent,
 )
+from geppetto.terminal import harmless
 from geppetto.tui.pages import Pages
 from geppetto.tui.prompt_history import PromptHistory
 from geppetto.tui.session import ChatSession
-from geppetto.tui.words import beginning, harmless, summary
+from geppetto.tui.words import beginning, summary
 
 _MOST_LINES = 2_000
 """Of what was said, on the screen: the work of every change grows with them."""

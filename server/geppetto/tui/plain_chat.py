@@ -18,8 +18,9 @@ from geppetto.events.models import (
     StartEvent,
     ToolCallEvent,
 )
+from geppetto.terminal import harmless
 from geppetto.tui.session import ChatSession
-from geppetto.tui.words import harmless, summary
+from geppetto.tui.words import summary
 
 
 class _Printer(ChatEventHandler):

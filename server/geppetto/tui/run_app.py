@@ -14,8 +14,9 @@ from textual.widgets.tree import TreeNode
 
 from geppetto.runs.handle import RunHandle
 from geppetto.runs.protocol import EndEvent
+from geppetto.terminal import harmless, harmless_colours
 from geppetto.tui.run_view import RunView, StepView
-from geppetto.tui.words import beginning, harmless, harmless_colours
+from geppetto.tui.words import beginning
 
 _FRAMES_PER_SECOND = 15
 _SHOWN_CHARACTERS = 20_000
