@@ -1,6 +1,7 @@
 """Scripts run from an editor, over real stdio."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -163,6 +164,8 @@ async def test_what_cannot_run_is_said(client: Any, workspace: Path) -> None:
     assert await client.error("geppetto/run", {"uri": (workspace / "no.geppetto.js").as_uri()}) == -32602
     assert await client.error("geppetto/run", {"uri": "untitled:none"}) == -32602
     assert await client.error("geppetto/run", {"text": "", "params": [1]}) == -32602
+    deep = json.loads('{"a":' * 101 + "1" + "}" * 101)
+    assert await client.error("geppetto/run", {"text": "1", "params": deep}) == -32602
     assert await client.error("geppetto/run", {"replay": "none"}) == -32803
     assert await client.error("geppetto/runOutput", {"runId": "none"}) == -32602
     assert await client.ask("geppetto/cancelRun", {"runId": "none"}) == {"cancelled": False}

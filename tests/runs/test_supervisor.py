@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -98,6 +99,15 @@ async def test_scripts_cannot_break_the_protocol(supervise: Supervise, write: Wr
 async def test_a_huge_request(supervise: Supervise, write: Write) -> None:
     request = write("console.log(params.text.length)", params={"text": "ß" * 3_000_000})
     assert printed(await read(supervise().start(request))) == "3000000"
+
+
+async def test_a_request_that_cannot_be_sent_ends(supervise: Supervise, write: Write) -> None:
+    value: Any = 1
+    for _ in range(254):  # one more level is refused as the request is made
+        value = [value]
+    end = await end_of(supervise().start(write("1;", params={"a": value})))
+    assert end.outcome == "error"
+    assert "Internal error" in end.errors[0].message
 
 
 async def test_deltas_travel_merged_and_nothing_is_lost(supervise: Supervise, write: Write) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -169,11 +169,18 @@ class Child:
         """The same as text, below a colon and a line break; empty if nothing."""
         return self._last_words.below()
 
-    async def send(self, message: Wire) -> None:
-        """Returns when the message is in the pipe; or when the child has ended, which its reader will notice."""
+    def send(self, message: Wire) -> Coroutine[None, None, None]:
+        """Await the result. It ends when the message is in the pipe, or the child has ended, which its reader will notice.
+
+        Raises:
+            ValueError: the message has no JSON. At once, so that nobody waits for an answer to it.
+        """
+        return self._send(frame(message.model_dump_json().encode()))
+
+    async def _send(self, data: bytes) -> None:
         stdin = self._process.stdin
         with contextlib.suppress(ConnectionError):
-            stdin.write(frame(message.model_dump_json().encode()))
+            stdin.write(data)
             await stdin.drain()
 
     def terminate(self) -> None:

@@ -182,7 +182,7 @@ class RunSupervisor:
 
     async def _live(self, handle: RunHandle) -> None:
         """A run from its start to the end of its process."""
-        recorder = self._recorder(handle)
+        recorder: Recorder | None = None
 
         def tell(event: RunEvent, event_json: bytes) -> None:
             handle.tell(event, len(event_json))
@@ -192,6 +192,7 @@ class RunSupervisor:
         child: Child | None = None
         end = EndEvent(outcome="cancelled")
         try:
+            recorder = self._recorder(handle)
             child, end = await self._conduct(handle, tell)
         except ChildError as error:
             end = failure(str(error), code="run.start", hint=error.hint)
@@ -268,8 +269,9 @@ class RunSupervisor:
     def _recorder(self, handle: RunHandle) -> Recorder | None:
         if self.records is None:
             return None
+        recorder = Recorder(self.records, handle)
         self._written[handle.id] = asyncio.Event()
-        return Recorder(self.records, handle)
+        return recorder
 
     async def _prune(self) -> None:
         if self.records is not None and not self._closed:

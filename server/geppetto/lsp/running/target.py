@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from geppetto.errors import GeppettoError
+from geppetto.json_value import MOST_LEVELS, is_nested_deeper
 from geppetto.lsp.documents.scripts import MODULE_SUFFIXES, TYPESCRIPT_SUFFIXES, name_of
 from geppetto.lsp.documents.text import Position, Text
 from geppetto.lsp.documents.uris import path_of
@@ -86,6 +87,8 @@ def request_for(server: GeppettoServer, asked: RunParams, target: Target) -> Run
     Raises:
         InvalidParams: the script needs other params, or there is no such part of it.
     """
+    if is_nested_deeper(asked.params):
+        raise InvalidParams(f"The params are nested more than {MOST_LEVELS} levels deep")
     header = target.header()
     try:
         params = bind(target.name, header, asked.params)
