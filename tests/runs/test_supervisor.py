@@ -101,11 +101,17 @@ async def test_a_huge_request(supervise: Supervise, write: Write) -> None:
     assert printed(await read(supervise().start(request))) == "3000000"
 
 
-async def test_a_request_that_cannot_be_sent_ends(supervise: Supervise, write: Write) -> None:
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_a_request_that_cannot_be_written_ends(
+    supervise: Supervise, write: Write, is_recorded: bool
+) -> None:
     value: Any = 1
     for _ in range(254):  # one more level is refused as the request is made
         value = [value]
-    end = await end_of(supervise().start(write("1;", params={"a": value})))
+    supervisor = supervise()
+    if not is_recorded:
+        supervisor.records = None
+    end = await end_of(supervisor.start(write("1;", params={"a": value})))
     assert end.outcome == "error"
     assert "Internal error" in end.errors[0].message
 
